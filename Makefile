@@ -1,0 +1,54 @@
+# Quarterdeck. `make help` lists what there is.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+DJLINT_FILES := templates
+
+.PHONY: help run test check lock clean format
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-8s %s\n", $$1, $$2}'
+
+$(VENV)/.created: deploy/find-python.sh
+	@python=$$(sh deploy/find-python.sh) && "$$python" -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.created requirements.txt
+	@echo "Installing what Quarterdeck needs into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/.development: $(VENV)/.runtime requirements-dev.txt
+	@echo "Installing the development tools into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+run: $(VENV)/.runtime ## Start everything on embedded parts and serve the dashboard
+	@exec $(BIN)/python manage.py serve
+
+test: $(VENV)/.development ## Run the tests on SQLite and on PostgreSQL
+	@$(BIN)/python -m pytest -q -n 2 --database=sqlite
+	@$(BIN)/python -m pytest -q -n 2 --database=postgresql
+
+check: $(VENV)/.development ## Lint, type-check, hold the architecture, look for known vulnerabilities
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/djlint $(DJLINT_FILES) --check --quiet
+	@$(BIN)/djlint $(DJLINT_FILES) --lint --quiet
+	@$(BIN)/bandit -q -r core entities ops manage.py -c pyproject.toml
+
+format: $(VENV)/.development ## Format the code and the templates
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@-$(BIN)/djlint $(DJLINT_FILES) --reformat --quiet
+
+lock: $(VENV)/.development ## Pin every dependency again, with hashes
+	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.txt
+	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+
+clean: ## Remove the virtual environment and the caches; data in var/ stays
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,37 @@
+"""The Celery application: the wake-up of the engine, never its memory.
+
+Early acknowledgement is on purpose: a task lost with its worker is made up by the leases in the database, and late
+acknowledgement makes a worker die when the broker stops while a task runs (Celery 5.7.0).
+"""
+
+import os
+
+from celery import Celery
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
+
+_REDIS_TIMEOUTS = {"socket_timeout": 5, "socket_connect_timeout": 2, "socket_keepalive": True}
+
+app = Celery("quarterdeck")
+app.conf.update(
+    broker_url=settings.REDIS_URL.replace("unix://", "redis+socket://", 1),
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={**_REDIS_TIMEOUTS, "global_keyprefix": "quarterdeck:"},
+    task_ignore_result=True,
+    task_serializer="json",
+    accept_content=["json"],
+    task_publish_retry_policy={"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.2},
+    task_default_queue="default",
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    worker_send_task_events=False,
+    timezone="UTC",
+    beat_scheduler="core.beat:PulsingScheduler",
+    beat_max_loop_interval=1,
+    beat_schedule={
+        "health.tick": {"task": "health.tick", "schedule": 1.0, "options": {"expires": 2.0}},
+        "health.prune_results": {"task": "health.prune_results", "schedule": 600.0, "options": {"expires": 600.0}},
+    },
+)
+app.autodiscover_tasks(["ops.health"])

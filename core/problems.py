@@ -1,0 +1,111 @@
+"""The one table from domain error to HTTP: a problem document (RFC 9457), a page, or a fragment for htmx."""
+
+from dataclasses import asdict, dataclass
+
+import orjson
+from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from opentelemetry import trace
+
+from core import errors
+from core.errors import FieldError
+from core.telemetry.logging import current_request_id
+
+STATUS_OF: dict[type[errors.QuarterdeckError], int] = {
+    errors.ValidationFailed: 422,
+    errors.NotAuthenticated: 401,
+    errors.PermissionDenied: 403,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.HasDependencies: 409,
+    errors.StaleVersion: 412,
+    errors.PayloadTooLarge: 413,
+    errors.RateLimited: 429,
+    errors.Unavailable: 503,
+    errors.QuarterdeckError: 500,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What went wrong, ready to be written in any of the three forms."""
+
+    status: int
+    title: str
+    detail: str
+    code: str
+    errors: tuple[FieldError, ...] = ()
+    retry_after_seconds: int | None = None
+
+
+def problem_of(error: BaseException) -> Problem:
+    """The problem that an exception stands for. An unforeseen one becomes a 500 that tells nothing of the inside."""
+    match error:
+        case errors.QuarterdeckError():
+            status = next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
+            retry = error.retry_after_seconds if isinstance(error, errors.RateLimited) else None
+            return Problem(status, error.title, error.message, error.code, error.errors, retry)
+        case Http404():
+            return Problem(404, errors.NotFound.title, "There is nothing at this address.", errors.NotFound.code)
+        case DjangoPermissionDenied():
+            return Problem(
+                403, errors.PermissionDenied.title, str(error) or "This is not yours to do.", "permission_denied"
+            )
+        case RequestDataTooBig():
+            return Problem(413, errors.PayloadTooLarge.title, "The body is over the limit.", "payload_too_large")
+        case SuspiciousOperation():
+            return Problem(400, "Bad request", "The request cannot be understood.", "bad_request")
+        case OperationalError() | InterfaceError():
+            return Problem(503, errors.Unavailable.title, "The database does not answer in time.", "unavailable", (), 5)
+        case _:
+            return Problem(500, "Internal error", "The error was logged under the request id.", "internal_error")
+
+
+def trace_id() -> str | None:
+    context = trace.get_current_span().get_span_context()
+    return f"{context.trace_id:032x}" if context.is_valid else None
+
+
+def wants_json(request: HttpRequest) -> bool:
+    return request.path.startswith(("/api/", "/ping/", "/sd/", "/metrics", "/healthz", "/readyz"))
+
+
+def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """Write the problem in the form that the client reads; a page asks an anonymous reader to sign in."""
+    if wants_json(request):
+        response = problem_json(problem)
+    elif problem.status == 401:
+        login = f"{reverse('login')}?{urlencode({'next': request.get_full_path()})}"
+        if request.headers.get("HX-Request"):
+            response = HttpResponse(status=401, headers={"HX-Redirect": login})
+        else:
+            response = redirect(login)
+    else:
+        template = "problem.html#fragment" if request.headers.get("HX-Request") else "problem.html"
+        context = {"problem": problem, "request_id": current_request_id()}
+        response = render(request, template, context, status=problem.status)
+    if problem.retry_after_seconds is not None:
+        response["Retry-After"] = str(problem.retry_after_seconds)
+    return response
+
+
+def problem_json(problem: Problem) -> HttpResponse:
+    body = {
+        "type": "about:blank",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "code": problem.code,
+        "errors": [asdict(error) for error in problem.errors],
+        "request_id": current_request_id(),
+        "trace_id": trace_id(),
+    }
+    response = HttpResponse(orjson.dumps(body), status=problem.status, content_type="application/problem+json")
+    if problem.status == 401:
+        response["WWW-Authenticate"] = "Bearer"
+    return response

@@ -1,0 +1,95 @@
+"""Structured logs: one JSON object a line, with the ids of the request and the trace, secrets redacted."""
+
+import logging.config
+import re
+from contextvars import ContextVar
+from typing import Any
+
+import structlog
+from opentelemetry import trace
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+_request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+_SECRET_KEYS = re.compile(r"(password|passwd|secret|token|authorization|cookie|api_?key|dsn|credential)", re.IGNORECASE)
+_URL_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+REDACTED = "[redacted]"
+
+
+def bind_request_id(value: str) -> None:
+    _request_id.set(value)
+
+
+def current_request_id() -> str:
+    """The id of the request being served, or an empty text outside of one."""
+    return _request_id.get()
+
+
+def redact(value: Any, key: str = "") -> Any:
+    """The value with everything that looks like a secret replaced, to any depth."""
+    if key and _SECRET_KEYS.search(key):
+        return REDACTED
+    if isinstance(value, dict):
+        return {name: redact(item, str(name)) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [redact(item) for item in value]
+    if isinstance(value, str):
+        return _URL_CREDENTIALS.sub(f"{REDACTED}@", value)
+    return value
+
+
+def _add_ids(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    if request_id := _request_id.get():
+        event.setdefault("request_id", request_id)
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        event["trace_id"] = f"{context.trace_id:032x}"
+    return event
+
+
+def _redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return {key: redact(value, key) for key, value in event.items()}
+
+
+_SHARED: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+    _add_ids,
+    structlog.processors.format_exc_info,
+    _redact_event,
+]
+
+
+def configure_logging(level: str) -> None:
+    """Send structlog and the standard library's loggers through one JSON formatter to standard error."""
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "json": {
+                    "()": structlog.stdlib.ProcessorFormatter,
+                    "foreign_pre_chain": _SHARED,
+                    "processors": [
+                        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                        structlog.processors.JSONRenderer(),
+                    ],
+                }
+            },
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+            "root": {"handlers": ["stderr"], "level": level.upper()},
+            "loggers": {
+                "django.request": {"level": "CRITICAL"},
+                "django.security.DisallowedHost": {"level": "ERROR"},
+                "granian.access": {"level": "WARNING"},
+            },
+        }
+    )
+    structlog.configure(
+        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )

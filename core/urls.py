@@ -1,0 +1,17 @@
+"""Root of the addresses."""
+
+from django.contrib import admin
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import include, path
+
+from core.api import api
+from core.permissions import public
+
+urlpatterns = [
+    path("", include("entities.urls")),
+    path("", include("ops.urls")),
+    path("login", public(LoginView.as_view(template_name="login.html")), name="login"),
+    path("logout", public(LogoutView.as_view()), name="logout"),
+    path("api/v1/", api.urls),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,96 @@
+"""The catalogue's rules: kinds, names, and the graph of dependencies. Pure: no database, no clock."""
+
+import enum
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+
+class EntityKind(enum.StrEnum):
+    SERVICE = "service"
+    DATASTORE = "datastore"
+    BROKER = "broker"
+    JOB = "job"
+    HOST = "host"
+    EXTERNAL = "external"
+
+
+class Lifecycle(enum.StrEnum):
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+
+
+class Strength(enum.StrEnum):
+    """A hard dependency that is down takes its dependant down; a soft one does not."""
+
+    HARD = "hard"
+    SOFT = "soft"
+
+
+NAME_PATTERN = r"^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$"
+NAME_RULE = "1 to 64 of a-z, 0-9, dot, underscore and dash, starting and ending with a letter or digit"
+_NAME = re.compile(NAME_PATTERN)
+
+
+def is_name(value: str) -> bool:
+    return _NAME.fullmatch(value) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """``dependant`` needs ``dependency``."""
+
+    dependant: str
+    dependency: str
+
+
+def find_cycle(edges: Iterable[Edge]) -> list[str] | None:
+    """One cycle as the names along it, first name repeated at the end; None when there is none.
+
+    Iterative depth-first search, so that a long chain cannot exhaust the stack.
+    """
+    graph: dict[str, list[str]] = {}
+    for edge in edges:
+        graph.setdefault(edge.dependant, []).append(edge.dependency)
+    done: set[str] = set()
+    for start in sorted(graph):
+        if start in done:
+            continue
+        path: list[str] = []
+        on_path: set[str] = set()
+        stack: list[tuple[str, bool]] = [(start, False)]
+        while stack:
+            node, leaving = stack.pop()
+            if leaving:
+                path.pop()
+                on_path.discard(node)
+                done.add(node)
+                continue
+            if node in on_path:
+                return [*path[path.index(node) :], node]
+            if node in done:
+                continue
+            path.append(node)
+            on_path.add(node)
+            stack.append((node, True))
+            stack.extend((successor, False) for successor in sorted(graph.get(node, ()), reverse=True))
+    return None
+
+
+def find_dependants(name: str, edges: Iterable[Edge]) -> list[str]:
+    """Everything that needs ``name``, directly or through others, sorted."""
+    reverse: dict[str, list[str]] = {}
+    for edge in edges:
+        reverse.setdefault(edge.dependency, []).append(edge.dependant)
+    return sorted(_reach(name, reverse) - {name})
+
+
+def _reach(start: str, graph: Mapping[str, list[str]]) -> set[str]:
+    seen = {start}
+    queue = [start]
+    while queue:
+        for successor in graph.get(queue.pop(), ()):
+            if successor not in seen:
+                seen.add(successor)
+                queue.append(successor)
+    return seen

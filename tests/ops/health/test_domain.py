@@ -1,0 +1,40 @@
+"""How outcomes become a status."""
+
+import pytest
+
+from ops.health.domain import Standing, Status, Thresholds, effective_status, next_standing
+
+H, U, D, X = Status.HEALTHY, Status.UNKNOWN, Status.DEGRADED, Status.UNHEALTHY
+
+
+def run(outcomes: list[Status], thresholds: Thresholds) -> list[Status]:
+    standing = Standing()
+    statuses = []
+    for outcome in outcomes:
+        standing = next_standing(standing, outcome, thresholds)
+        statuses.append(standing.status)
+    return statuses
+
+
+@pytest.mark.parametrize(
+    ("failure", "success", "outcomes", "statuses"),
+    [
+        (1, 1, [H, X, H], [H, X, H]),
+        (2, 1, [H, X, H, X, X, H], [H, H, H, H, X, H]),
+        (1, 2, [H, X, H, H], [H, X, X, H]),
+        (2, 1, [X, X], [U, X]),
+        (2, 1, [X, H], [U, H]),
+        (1, 1, [D, H, D, X, D], [D, H, D, X, D]),
+        (2, 2, [H, D, X, D], [H, H, D, D]),
+        (2, 2, [H, X, X, D, D, H, H], [H, H, X, X, D, D, H]),
+        (1, 1, [H, U, X, U, X], [H, H, X, X, X]),
+    ],
+)
+def test_thresholds_give_hysteresis(failure: int, success: int, outcomes: list[Status], statuses: list[Status]) -> None:
+    assert run(outcomes, Thresholds(failure=failure, success=success)) == statuses
+
+
+def test_a_status_is_not_believed_past_its_freshness() -> None:
+    assert effective_status(H, fresh_until_ms=100, now_ms=100) is H
+    assert effective_status(H, fresh_until_ms=100, now_ms=101) is U
+    assert effective_status(H, fresh_until_ms=None, now_ms=0) is U

@@ -35,6 +35,10 @@ def register_lifecycle_listener(listener: LifecycleListener) -> None:
     _listeners.append(listener)
 
 
+def remove_lifecycle_listener(listener: LifecycleListener) -> None:
+    _listeners.remove(listener)
+
+
 def lifecycle_listeners() -> tuple[LifecycleListener, ...]:
     return tuple(_listeners)
 

@@ -54,9 +54,7 @@ def _expand(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
-Name = Annotated[
-    str, AfterValidator(_check_name), Field(json_schema_extra={"pattern": NAME_PATTERN, "examples": ["payments-api"]})
-]
+Name = Annotated[str, AfterValidator(_check_name), Field(json_schema_extra={"pattern": NAME_PATTERN})]
 LabelKey = Annotated[str, AfterValidator(_check_label_key), Field(json_schema_extra={"pattern": LABEL_KEY_PATTERN})]
 LabelValue = Annotated[Line, Field(max_length=200)]
 LinkName = Annotated[Line, Field(min_length=1, max_length=64)]
@@ -103,7 +101,9 @@ class EntityDefinition(BaseModel):
     team: Annotated[Name | None, Field(description="A team that does not exist yet is created.")] = None
     tier: Annotated[int, Field(ge=1, le=4, strict=True, description="1 (most critical) to 4.")] = 3
     environment: Name = "production"
-    labels: Annotated[dict[LabelKey, LabelValue], Field(max_length=LABELS_MAX)] = {}
+    labels: Annotated[
+        dict[LabelKey, LabelValue], Field(max_length=LABELS_MAX, json_schema_extra={"additionalProperties": False})
+    ] = {}
     links: Annotated[dict[LinkName, LinkUrl], Field(max_length=LINKS_MAX)] = {}
     lifecycle: Lifecycle = Lifecycle.ACTIVE
     depends_on: Annotated[tuple[DependencyInput, ...], Field(max_length=DEPENDENCIES_MAX)] = ()

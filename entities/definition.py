@@ -1,5 +1,6 @@
 """What people write about an entity: the same fields in the catalogue file, the API and the admin."""
 
+from operator import itemgetter
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -76,7 +77,7 @@ DependencyInput = Annotated[
 
 
 class EntityDefinition(BaseModel):
-    """One entity. Unknown fields are refused; ``depends_on`` is kept sorted by name, so definitions compare."""
+    """One entity. Unknown fields are refused."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -110,15 +111,17 @@ class EntityDefinition(BaseModel):
 
     @field_validator("depends_on")
     @classmethod
-    def _sort_once_each(cls, value: tuple[DependencyDefinition, ...]) -> tuple[DependencyDefinition, ...]:
+    def _once_each(cls, value: tuple[DependencyDefinition, ...]) -> tuple[DependencyDefinition, ...]:
         names = [dependency.name for dependency in value]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"names {', '.join(twice)} more than once")
-        return tuple(sorted(value, key=lambda dependency: dependency.name))
+        return value
 
     def document(self) -> dict[str, Any]:
-        """The definition as JSON values, every field present."""
-        return self.model_dump(mode="json")
+        """The definition as JSON values, every field present, dependencies by name: equal for equal definitions."""
+        document = self.model_dump(mode="json")
+        document["depends_on"].sort(key=itemgetter("name"))
+        return document
 
 
 class TeamDefinition(BaseModel):

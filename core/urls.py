@@ -5,6 +5,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
 from core.api import api
+from core.api_docs import docs_page, openapi_json
 from core.endpoints import healthz, metrics, prometheus_targets, readyz
 from core.permissions import public
 from core.problems import handle_error
@@ -18,6 +19,8 @@ urlpatterns = [
     path("readyz", readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),
     path("sd/prometheus", prometheus_targets, name="prometheus_targets"),
+    path("api/v1/openapi.json", openapi_json, name="openapi-json"),
+    path("api/v1/docs", docs_page, name="api-docs"),
     path("api/v1/", api.urls),
     path("admin/", admin.site.urls),
 ]

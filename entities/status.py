@@ -28,6 +28,9 @@ class EntityStatus:
     caused_by: tuple[str, ...] = ()
 
 
+STATUSES = ("healthy", "paused", "maintenance", "unknown", "impacted", "degraded", "unhealthy")
+"""Every status of an entity, from calm to loud; lists sort by this order."""
+
 UNKNOWN = EntityStatus(status="unknown")
 
 type StatusSource = Callable[[Collection[int] | None], Mapping[int, EntityStatus]]
@@ -42,3 +45,7 @@ def register_status_source(source: StatusSource) -> None:
 
 def entity_statuses(ids: Collection[int] | None) -> Mapping[int, EntityStatus]:
     return _sources[0](ids) if _sources else {}
+
+
+def status_rank(status: str) -> int:
+    return STATUSES.index(status)

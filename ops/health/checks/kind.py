@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from core.egress import AddressPolicy, Endpoint
+
 
 class KindConfig(BaseModel):
     """The fields of one kind, as the catalogue file and the API spell them. Unknown fields are refused."""
@@ -20,7 +22,7 @@ class Observation:
     """What a probe saw, before any condition judges it.
 
     ``duration_us`` is the whole probe in microseconds. ``values`` maps the placeholders that conditions may name
-    (``STATUS``, ``BODY``, ``IP``, ``CONNECTED``, ``CERTIFICATE_EXPIRATION`` in ms, ...) to what was seen;
+    (``STATUS``, ``BODY``, ``IP``, ``CONNECTED``, ``CERTIFICATE_EXPIRATION`` in ms from now, ...) to what was seen;
     ``RESPONSE_TIME`` is derived from the duration. ``phases`` maps phases such as ``connect`` to seconds.
     """
 
@@ -32,7 +34,7 @@ class Observation:
 class ProbeFailed(Exception):
     """The target could not be observed.
 
-    ``phase`` is where it ended: dns, connect, tls, send, receive, timeout, refused.
+    ``phase`` is where it ended: dns, connect, tls, send, receive, timeout, refused, deadline.
     The message is shown to people: short, without the address of the stack or a traceback.
     """
 
@@ -45,21 +47,40 @@ class ProbeFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ProbeContext:
-    """What the engine gives to one probe: which check, its slot, and the seconds it has in all."""
+    """What the engine gives to one probe.
 
-    check_id: int
-    slot_ms: int
+    ``timeout_seconds`` is all the time it has, ``policy`` judges every address before it is dialled, ``traceparent``
+    is the W3C header to pass on where the protocol can carry it.
+    """
+
     timeout_seconds: float
+    policy: AddressPolicy
+    traceparent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """A sign of life that the target sends by itself, once in ``period_ms`` and at most ``grace_ms`` late."""
+
+    period_ms: int
+    grace_ms: int
 
 
 class CheckKind(Protocol):
-    """``placeholders`` lists what conditions of this kind may name; ``addresses`` the hosts it will dial."""
+    """``placeholders`` lists what conditions of this kind may name; ``default_conditions`` hold when none are given."""
 
     name: ClassVar[str]
     Config: ClassVar[type[KindConfig]]
     placeholders: ClassVar[frozenset[str]]
+    default_conditions: ClassVar[tuple[str, ...]]
 
-    def addresses(self, config: Any) -> list[str]: ...
+    def targets(self, config: Any) -> list[Endpoint]:
+        """Whom it will dial; services ask the address policy about each before they save."""
+        ...
+
+    def expectation(self, config: Any) -> Expectation | None:
+        """None for a kind that goes out and looks. Else the engine waits, and runs the probe when nothing came."""
+        ...
 
     async def probe(self, config: Any, context: ProbeContext) -> Observation:
         """Observe the target once. Raises ``ProbeFailed``; ends by itself within the context's time."""

@@ -1,0 +1,14 @@
+"""Conditions in Gatus's syntax: ``[STATUS] == 200``, ``[BODY].user.name == pat(j*)``, ``[RESPONSE_TIME] < 300ms``.
+
+Pure. A text is parsed once into a small tree; evaluating it takes time linear in the body and never raises.
+
+Operands: a placeholder, of ``[BODY]`` also with a path (``[BODY].items[0].name``, ``[BODY][0].id``); ``len(...)`` and
+``has(...)`` of a placeholder; ``pat(...)`` with ``*`` for any text; ``any(a, b)``; or a literal, in quotes where blanks
+at its ends matter. Durations are milliseconds.
+"""
+
+from ops.health.conditions.body import ABSENT, Body
+from ops.health.conditions.parser import MAX_LENGTH, ConditionSyntaxError, parse_condition
+from ops.health.conditions.tree import Condition, Verdict
+
+__all__ = ["ABSENT", "MAX_LENGTH", "Body", "Condition", "ConditionSyntaxError", "Verdict", "parse_condition"]

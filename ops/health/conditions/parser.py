@@ -1,0 +1,138 @@
+"""From text to tree."""
+
+import re
+from collections.abc import Collection, Iterator
+
+from ops.health.conditions.tree import ORDERS, AnyOf, Condition, Literal, Operand, Pattern, Placeholder, parse_number
+
+MAX_LENGTH = 1_000
+
+
+class ConditionSyntaxError(ValueError):
+    """``position`` is the index in the text where it stopped making sense."""
+
+    def __init__(self, message: str, position: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.position = position
+
+
+_SIGNS = ("==", "!=", "<=", ">=", "<", ">")
+_PLACEHOLDER = re.compile(r"\[([A-Z_]+)\]")
+_STEP = re.compile(r"\.([^.\[\]()\s]+)|\[([0-9]{1,6})\]")
+_FUNCTION = re.compile(r"(len|has|pat|any)\(")
+
+
+def parse_condition(text: str, placeholders: Collection[str]) -> Condition:
+    """Parse one condition that may name ``placeholders``. Raises ``ConditionSyntaxError``."""
+    if len(text) > MAX_LENGTH:
+        raise ConditionSyntaxError(f"longer than {MAX_LENGTH} characters", MAX_LENGTH)
+    sign, start = _find_sign(text)
+    left = _parse_operand(text, 0, start, placeholders)
+    right = _parse_operand(text, start + len(sign), len(text), placeholders)
+    if sign in ORDERS:
+        _require_numbers(sign, ((left, 0), (right, start + len(sign))))
+    if not any(_reads_placeholder(operand) for operand in (left, right)):
+        raise ConditionSyntaxError(f"names nothing to look at, such as {_listed(placeholders)}", 0)
+    return Condition(text=text.strip(), left=left, sign=sign, right=right)
+
+
+def _find_sign(text: str) -> tuple[str, int]:
+    depth = 0
+    for position, character in enumerate(text):
+        if character in "([":
+            depth += 1
+        elif character in ")]":
+            depth -= 1
+        elif depth <= 0 and character in "=!<>":
+            for sign in _SIGNS:
+                if text.startswith(sign, position):
+                    return sign, position
+    raise ConditionSyntaxError(f"expected one of {' '.join(_SIGNS)}", len(text))
+
+
+def _parse_operand(text: str, start: int, end: int, placeholders: Collection[str]) -> Operand:
+    raw = text[start:end]
+    start += len(raw) - len(raw.lstrip())
+    raw = raw.strip()
+    if not raw:
+        raise ConditionSyntaxError("expected a value", start)
+    if found := _FUNCTION.match(raw):
+        if not raw.endswith(")"):
+            raise ConditionSyntaxError(f"expected ) at the end of {found[1]}(", start + len(raw))
+        return _parse_function(found[1], text, start, start + len(raw), placeholders)
+    if _PLACEHOLDER.match(raw):
+        return _parse_placeholder(raw, start, placeholders, text=raw)
+    return _parse_literal(raw)
+
+
+def _parse_function(name: str, text: str, start: int, end: int, placeholders: Collection[str]) -> Operand:
+    raw = text[start:end]
+    inner, inner_start = raw[len(name) + 1 : -1], start + len(name) + 1
+    if name == "pat":
+        return Pattern(text=raw, parts=tuple(re.split(r"\*+", inner.strip())))
+    if name == "any":
+        options = [_parse_operand(text, *bounds, placeholders) for bounds in _split_options(text, start, end)]
+        flat = tuple(option for option in options if not isinstance(option, AnyOf))
+        if len(flat) < len(options):
+            raise ConditionSyntaxError("any() inside any() means nothing", inner_start)
+        return AnyOf(text=raw, options=flat)
+    inner_start += len(inner) - len(inner.lstrip())
+    if not _PLACEHOLDER.match(inner.strip()):
+        raise ConditionSyntaxError(f"{name}() takes a placeholder such as [BODY].items", inner_start)
+    return _parse_placeholder(inner.strip(), inner_start, placeholders, text=raw, function=name)
+
+
+def _split_options(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The bounds of what stands between the commas of ``any(...)``; commas inside of brackets do not divide."""
+    depth, option = 0, start + len("any(")
+    for position in range(option, end - 1):
+        if text[position] in "([":
+            depth += 1
+        elif text[position] in ")]":
+            depth -= 1
+        elif text[position] == "," and depth <= 0:
+            yield option, position
+            option = position + 1
+    yield option, end - 1
+
+
+def _parse_placeholder(
+    raw: str, start: int, placeholders: Collection[str], *, text: str, function: str = ""
+) -> Placeholder:
+    found = _PLACEHOLDER.match(raw)
+    assert found is not None
+    if found[1] not in placeholders:
+        raise ConditionSyntaxError(f"unknown [{found[1]}]; known: {_listed(placeholders)}", start)
+    steps: list[str | int] = []
+    position = found.end()
+    while step := _STEP.match(raw, position):
+        steps.append(step[1] if step[1] is not None else int(step[2]))
+        position = step.end()
+    if position < len(raw):
+        raise ConditionSyntaxError("expected a path such as .name or [0]", start + position)
+    if steps and found[1] != "BODY":
+        raise ConditionSyntaxError(f"[{found[1]}] has no parts", start + found.end())
+    return Placeholder(text=text, name=found[1], path=tuple(steps), function=function)
+
+
+def _parse_literal(raw: str) -> Literal:
+    if len(raw) >= 2 and raw[0] == raw[-1] and raw[0] in "\"'":
+        return Literal(text=raw[1:-1], number=None)
+    return Literal(text=raw, number=parse_number(raw))
+
+
+def _require_numbers(sign: str, operands: tuple[tuple[Operand, int], ...]) -> None:
+    for operand, position in operands:
+        if isinstance(operand, (Pattern, AnyOf)) or (isinstance(operand, Literal) and operand.number is None):
+            raise ConditionSyntaxError(f"{sign} compares numbers and durations such as 500 or 300ms", position)
+
+
+def _reads_placeholder(operand: Operand) -> bool:
+    if isinstance(operand, AnyOf):
+        return any(isinstance(option, Placeholder) for option in operand.options)
+    return isinstance(operand, Placeholder)
+
+
+def _listed(placeholders: Collection[str]) -> str:
+    return ", ".join(f"[{name}]" for name in sorted(placeholders))

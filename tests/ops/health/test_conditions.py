@@ -1,0 +1,153 @@
+"""Conditions in Gatus's syntax: what they mean, what they say, what they refuse."""
+
+import json
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from ops.health.conditions import Body, ConditionSyntaxError, parse_condition
+
+PLACEHOLDERS = frozenset({"STATUS", "BODY", "IP", "CONNECTED", "RESPONSE_TIME", "CERTIFICATE_EXPIRATION"})
+BODY = {
+    "user": {"name": "john", "first-name": "J", "id": 7, "code": "007", "admin": True, "boss": None},
+    "items": [{"id": 1, "name": "one"}, {"id": 2}],
+    "load": 0.25,
+    "text": "",
+}
+SEEN: dict[str, object] = {
+    "STATUS": 200,
+    "BODY": Body(json.dumps(BODY).encode()),
+    "IP": "10.0.0.7",
+    "CONNECTED": True,
+    "RESPONSE_TIME": 412.4,
+    "CERTIFICATE_EXPIRATION": 3 * 86_400_000,
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[STATUS] == 200", "[STATUS]==200", "[STATUS] != 404", "[STATUS] <= 299", "200 == [STATUS]",
+        "[STATUS] == any(200, 204)", "any(200, 204) == [STATUS]", '[STATUS] == "200"', "[STATUS] == 200.0",
+        "[CONNECTED] == true", "[IP] == 10.0.0.7", "[IP] == pat(10.*.7)", "[IP] == any(pat(192.*), pat(10.*))",
+        "[RESPONSE_TIME] < 500", "[RESPONSE_TIME] < 0.5s", "[RESPONSE_TIME] > 300ms", "500 > [RESPONSE_TIME]",
+        "[CERTIFICATE_EXPIRATION] > 48h", "[CERTIFICATE_EXPIRATION] <= 3d",
+        "[BODY].user.name == john", "[BODY].user.name == pat(j*)", "[BODY].user.name != pat(*x*)",
+        "[BODY].user.first-name == J", "[BODY].user.id == 7", "[BODY].user.id == 7.0", "[BODY].user.code == 007",
+        "[BODY].user.code != 7", "[BODY].user.code >= 7", "[BODY].user.admin == true", "[BODY].user.boss == null",
+        "[BODY].items[0].name == one", "[BODY].items[1].id > [BODY].items[0].id", "[BODY].load < 1",
+        "len([BODY].items) == 2", "len([BODY].items) > 0", "len([BODY].user.name) == 4", "len([BODY]) == 4",
+        "has([BODY].user.name) == true", "has([BODY].nobody) == false", "has([BODY].text) == true",
+        "[BODY].text == ''", "[BODY] == pat(*john*)", "[BODY].items[1] == pat(*2*)", "[BODY].nobody != x",
+    ],
+)  # fmt: skip
+def test_holds(text: str) -> None:
+    assert parse_condition(text, PLACEHOLDERS).evaluate(SEEN).ok
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[STATUS] == 201", "[STATUS] (200) == 201"),
+        ("[STATUS] == any(201, 204)", "[STATUS] (200) == any(201, 204)"),
+        ("[CONNECTED] == false", "[CONNECTED] (true) == false"),
+        ("[RESPONSE_TIME] < 300", "[RESPONSE_TIME] (412 ms) < 300"),
+        ("[CERTIFICATE_EXPIRATION] > 30d", "[CERTIFICATE_EXPIRATION] (3 days) > 30d"),
+        ("[BODY].user.name == pat(x*)", "[BODY].user.name (john) == pat(x*)"),
+        ("[BODY].user.code == 7", "[BODY].user.code (007) == 7"),
+        ("[BODY].user.name > 5", "[BODY].user.name (john) > 5"),
+        ("[BODY].nobody == x", "[BODY].nobody (absent) == x"),
+        ("[BODY].items[9].id == 1", "[BODY].items[9].id (absent) == 1"),
+        ("[BODY].items.name == one", "[BODY].items.name (absent) == one"),
+        ("[BODY].nobody == pat(*)", "[BODY].nobody (absent) == pat(*)"),
+        ("len([BODY].items) > 5", "len([BODY].items) (2) > 5"),
+        ("has([BODY].nobody) == true", "has([BODY].nobody) (false) == true"),
+        ("[BODY].items[0].id == [BODY].items[1].id", "[BODY].items[0].id (1) == [BODY].items[1].id (2)"),
+    ],
+)
+def test_fails_and_tells_the_seen_value_against_the_limit(text: str, said: str) -> None:
+    verdict = parse_condition(text, PLACEHOLDERS).evaluate(SEEN)
+
+    assert not verdict.ok
+    assert verdict.text == said
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "message"),
+    [
+        ("", 0, "expected one of"),
+        ("[STATUS] 200", 12, "expected one of"),
+        ("[STATUS] =", 10, "expected one of"),
+        ("[STATUS] ==", 11, "expected a value"),
+        ("== 200", 0, "expected a value"),
+        ("[STATE] == 200", 0, "unknown [STATE]"),
+        ("200 == [STATE]", 7, "unknown [STATE]"),
+        ("[STATUS] == any(200, [STATE])", 21, "unknown [STATE]"),
+        ("[STATUS].x == 200", 8, "has no parts"),
+        ("[BODY].items[x] == 1", 12, "expected a path"),
+        ("[BODY]..x == 1", 6, "expected a path"),
+        ("[STATUS] < fast", 10, "compares numbers"),
+        ("[STATUS] < pat(2*)", 10, "compares numbers"),
+        ("len(x) == 1", 4, "takes a placeholder"),
+        ("[BODY] == pat(x", 15, "expected )"),
+        ("200 == 200", 0, "names nothing"),
+        ("[STATUS] == " + "0" * 1000, 1000, "longer than"),
+    ],
+)
+def test_refuses_what_it_cannot_mean_and_says_where(text: str, position: int, message: str) -> None:
+    with pytest.raises(ConditionSyntaxError) as caught:
+        parse_condition(text, PLACEHOLDERS)
+
+    assert message in caught.value.message
+    assert caught.value.position == position
+
+
+def test_a_placeholder_that_was_not_seen_fails_its_condition() -> None:
+    verdict = parse_condition("[CERTIFICATE_EXPIRATION] > 48h", PLACEHOLDERS).evaluate({})
+
+    assert (verdict.ok, verdict.text) == (False, "[CERTIFICATE_EXPIRATION] (absent) > 48h")
+
+
+def test_a_body_is_shown_up_to_a_hundred_characters() -> None:
+    verdict = parse_condition("[BODY] == ok", PLACEHOLDERS).evaluate({"BODY": Body(b"x" * 5_000)})
+
+    assert verdict.text == f"[BODY] ({'x' * 100}...) == ok"
+
+
+def test_a_plain_text_body_is_compared_without_the_blanks_around_it() -> None:
+    assert parse_condition("[BODY] == all good", PLACEHOLDERS).evaluate({"BODY": Body(b" all good\n")}).ok
+    assert not parse_condition("has([BODY]) == true", PLACEHOLDERS).evaluate({"BODY": Body(b"\n")}).ok
+
+
+def test_a_hostile_pattern_and_body_take_linear_time() -> None:
+    condition = parse_condition(f"[BODY] == pat({'*a' * 400}b)", PLACEHOLDERS)
+
+    assert not condition.evaluate({"BODY": Body(b"a" * 1_048_576)}).ok
+
+
+def test_a_deeply_nested_body_is_judged_like_any_other() -> None:
+    nested = Body(b"[" * 600 + b"]" * 600)
+
+    assert not parse_condition("[BODY][0] == 1", PLACEHOLDERS).evaluate({"BODY": nested}).ok
+
+
+PIECES = st.sampled_from(
+    ["[STATUS]", "[BODY]", "[BODY].a", "[0]", ".b", "len(", "has(", "pat(", "any(", ")", ",", " ", "==", "!=", "<",
+     ">=", "200", "48h", "*", '"', "'", "-", "é", "\x00", "[", "]", "("]
+)  # fmt: skip
+TEXTS = st.one_of(st.text(max_size=60), st.lists(PIECES, max_size=12).map("".join))
+VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=30))
+
+
+@given(text=TEXTS, status=VALUES, body=st.binary(max_size=60))
+@example(text="[BODY][0] == pat(*)", status=1, body=b"[" * 1000 + b"]" * 1000)
+def test_any_text_either_parses_and_evaluates_or_is_a_syntax_error(text: str, status: object, body: bytes) -> None:
+    try:
+        condition = parse_condition(text, PLACEHOLDERS)
+    except ConditionSyntaxError as error:
+        position = error.position
+    else:
+        position = 0
+        condition.evaluate({"STATUS": status, "BODY": Body(body)})
+    assert 0 <= position <= len(text)

@@ -5,6 +5,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
 from core.api import api
+from core.api_docs import docs_page, openapi_json
 from core.permissions import public
 
 urlpatterns = [
@@ -12,6 +13,8 @@ urlpatterns = [
     path("", include("ops.urls")),
     path("login", public(LoginView.as_view(template_name="login.html")), name="login"),
     path("logout", public(LogoutView.as_view()), name="logout"),
+    path("api/v1/openapi.json", openapi_json, name="openapi-json"),
+    path("api/v1/docs", docs_page, name="api-docs"),
     path("api/v1/", api.urls),
     path("admin/", admin.site.urls),
 ]

@@ -8,12 +8,14 @@ from pydantic import BaseModel, ValidationError
 from core.errors import FieldError, ValidationFailed
 
 SUMMARY = "Some fields are not valid"
+ERRORS_SHOWN = 50
+"""A body of a mebibyte can hold a hundred thousand wrong fields; an answer lists no more than these."""
 
 
 def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
     return tuple(
         FieldError(field=".".join(str(part) for part in item["loc"]) or "body", message=clean_message(item["msg"]))
-        for item in error.errors(include_url=False, include_input=False, include_context=False)
+        for item in error.errors(include_url=False, include_input=False, include_context=False)[:ERRORS_SHOWN]
     )
 
 

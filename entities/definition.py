@@ -1,5 +1,6 @@
 """What people write about an entity: the same fields in the catalogue file, the API and the admin."""
 
+from operator import itemgetter
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -54,9 +55,7 @@ def _expand(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
-Name = Annotated[
-    str, AfterValidator(_check_name), Field(json_schema_extra={"pattern": NAME_PATTERN, "examples": ["payments-api"]})
-]
+Name = Annotated[str, AfterValidator(_check_name), Field(json_schema_extra={"pattern": NAME_PATTERN})]
 LabelKey = Annotated[str, AfterValidator(_check_label_key), Field(json_schema_extra={"pattern": LABEL_KEY_PATTERN})]
 LabelValue = Annotated[Line, Field(max_length=200)]
 LinkName = Annotated[Line, Field(min_length=1, max_length=64)]
@@ -78,7 +77,7 @@ DependencyInput = Annotated[
 
 
 class EntityDefinition(BaseModel):
-    """One entity. Unknown fields are refused; ``depends_on`` is kept sorted by name, so definitions compare."""
+    """One entity. Unknown fields are refused."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -103,22 +102,26 @@ class EntityDefinition(BaseModel):
     team: Annotated[Name | None, Field(description="A team that does not exist yet is created.")] = None
     tier: Annotated[int, Field(ge=1, le=4, strict=True, description="1 (most critical) to 4.")] = 3
     environment: Name = "production"
-    labels: Annotated[dict[LabelKey, LabelValue], Field(max_length=LABELS_MAX)] = {}
+    labels: Annotated[
+        dict[LabelKey, LabelValue], Field(max_length=LABELS_MAX, json_schema_extra={"additionalProperties": False})
+    ] = {}
     links: Annotated[dict[LinkName, LinkUrl], Field(max_length=LINKS_MAX)] = {}
     lifecycle: Lifecycle = Lifecycle.ACTIVE
     depends_on: Annotated[tuple[DependencyInput, ...], Field(max_length=DEPENDENCIES_MAX)] = ()
 
     @field_validator("depends_on")
     @classmethod
-    def _sort_once_each(cls, value: tuple[DependencyDefinition, ...]) -> tuple[DependencyDefinition, ...]:
+    def _once_each(cls, value: tuple[DependencyDefinition, ...]) -> tuple[DependencyDefinition, ...]:
         names = [dependency.name for dependency in value]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"names {', '.join(twice)} more than once")
-        return tuple(sorted(value, key=lambda dependency: dependency.name))
+        return value
 
     def document(self) -> dict[str, Any]:
-        """The definition as JSON values, every field present."""
-        return self.model_dump(mode="json")
+        """The definition as JSON values, every field present, dependencies by name: equal for equal definitions."""
+        document = self.model_dump(mode="json")
+        document["depends_on"].sort(key=itemgetter("name"))
+        return document
 
 
 class TeamDefinition(BaseModel):

@@ -6,6 +6,7 @@ The catalogue knows what exists, not how it fares. ``ops`` registers one source 
 import datetime as dt
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class EntityStatus:
     caused_by: tuple[str, ...] = ()
 
 
-STATUSES = ("healthy", "paused", "maintenance", "unknown", "impacted", "degraded", "unhealthy")
+StatusWord = Literal["healthy", "paused", "maintenance", "unknown", "impacted", "degraded", "unhealthy"]
+STATUSES: tuple[str, ...] = get_args(StatusWord)
 """Every status of an entity, from calm to loud; lists sort by this order."""
 
 UNKNOWN = EntityStatus(status="unknown")

@@ -1,19 +1,20 @@
 """Rows of checks, as lists and pages show them."""
 
-import base64
 import datetime as dt
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from django.db.models import BigIntegerField, F, Q, QuerySet
 from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Coalesce
 
 from core.clock import database_now_ms, from_ms
 from core.errors import FieldError, NotFound, ValidationFailed
+from core.pagination import Page, SortKey, cut_page, decode_cursor, seek
 from core.permissions import Permission, Principal
+from entities.domain import is_label_key
 from ops.health.models import Check
 from ops.health.selectors import effective
 
@@ -22,6 +23,8 @@ SORTS = ("status", "name", "entity", "kind", "since", "last", "duration")
 """What a list can be sorted by; a dash before it turns the order round. Ties go by entity, then name."""
 
 MAX_LIMIT = 1_000
+
+_LABEL = re.compile(r"([^:=]+)[:=](.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +61,8 @@ class CheckRow:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class CheckPage:
-    """``next_cursor`` continues after the last item; None at the end."""
-
-    items: list[CheckRow]
-    next_cursor: str | None
-
-
 _COLUMNS = (
-    "id", "uid", "name", "kind", "entity_id", "entity__uid", "entity__name", "entity__team__name", "interval_ms",
+    "id", "uid", "name", "kind", "entity_id", "entity__uid", "entity__name", "entity__team__name", "state__interval_ms",
     "timeout_ms", "degraded_above_ms", "failure_threshold", "success_threshold", "paused", "version",
     "state__next_due_ms", "state__fresh_until_ms", "state__last_at_ms", "state__last_duration_us",
     "state__last_message", "severity", "effective_since_ms",
@@ -87,11 +82,13 @@ def check_rows(
     sort: str = DEFAULT_SORT,
     limit: int = 50,
     cursor: str | None = None,
-) -> CheckPage:
+) -> Page[CheckRow]:
     """A page of checks, worst first unless ``sort`` says otherwise.
 
-    ``status`` is one word or several with commas between; ``label`` is ``key:value``; ``q`` is looked for in the
-    names of check and entity. Raises ``ValidationFailed`` for a filter, sort or cursor that cannot be read.
+    ``status`` is one word or several with commas between; ``label`` is ``key:value`` or ``key=value``; ``q`` is
+    looked for in the names of check and entity.
+
+    Raises ``ValidationFailed`` for a filter, sort or cursor that cannot be read.
     """
     principal.require(Permission.CATALOG_VIEW)
     limit = max(1, min(limit, MAX_LIMIT))
@@ -105,16 +102,20 @@ def check_rows(
     if status:
         rows = rows.filter(Q(severity__in=_severities(status)))
     if label:
-        key, _, value = _plain(label, "label").partition(":")
+        key, value = _label(label)
         rows = rows.alias(label=KeyTransform(key, "entity__labels")).filter(label=value)
     if q:
         text = _plain(q, "q")
         rows = rows.filter(Q(name__icontains=text) | Q(entity__name__icontains=text) | Q(entity__title__icontains=text))
-    ordered = _after(rows, sort=sort, cursor=cursor)
-    found = list(ordered.values_list(*_COLUMNS, "sort_key", named=True)[: limit + 1])
-    page = found[:limit]
-    next_cursor = _encode_cursor(page[-1]) if len(found) > limit else None
-    return CheckPage(items=[_row(item, now) for item in page], next_cursor=next_cursor)
+    keys = _sort_keys(sort)
+    purpose = f"checks:{sort}"
+    position = decode_cursor(cursor, purpose=purpose) if cursor else None
+    rows = rows.annotate(sort_key=_sort_expression(sort))
+    found = list(seek(rows, keys, position).values_list(*_COLUMNS, "sort_key", named=True)[: limit + 1])
+    page = cut_page(
+        found, limit=limit, purpose=purpose, position_of=lambda row: [getattr(row, key.field) for key in keys]
+    )
+    return Page(tuple(_row(item, now) for item in page.items), page.next_cursor)
 
 
 def check_row(*, principal: Principal, uid: str) -> CheckRow:
@@ -139,6 +140,13 @@ def _plain(value: str, field: str) -> str:
     return value
 
 
+def _label(pair: str) -> tuple[str, str]:
+    found = _LABEL.fullmatch(pair)
+    if found is None or "\0" in pair or not is_label_key(found[1]):
+        raise ValidationFailed("The filter is not valid", errors=(FieldError("label", "expected key:value"),))
+    return found[1], found[2]
+
+
 def _severities(words: str) -> list[int]:
     try:
         return [effective.SEVERITIES[word.strip()] for word in words.split(",")]
@@ -148,13 +156,21 @@ def _severities(words: str) -> list[int]:
         raise ValidationFailed("The filter is not valid", errors=(wrong,)) from None
 
 
-def _sort_key(sort: str) -> tuple[Any, bool]:
-    """The expression to sort by, and whether the larger comes first."""
+def _sort_keys(sort: str) -> list[SortKey]:
     name = sort.removeprefix("-")
     if name not in SORTS:
         wrong = FieldError("sort", f"is none of {', '.join(SORTS)}, with a dash before it to turn the order round")
         raise ValidationFailed("The order is not valid", errors=(wrong,))
-    expression: Any = {
+    larger_first = name in {"status", "since", "last", "duration"}
+    return [
+        SortKey("sort_key", descending=larger_first != sort.startswith("-")),
+        SortKey("entity__name"),
+        SortKey("name"),
+    ]
+
+
+def _sort_expression(sort: str) -> Any:
+    return {
         "status": F("severity"),
         "name": F("name"),
         "entity": F("entity__name"),
@@ -162,37 +178,7 @@ def _sort_key(sort: str) -> tuple[Any, bool]:
         "since": F("effective_since_ms"),
         "last": Coalesce(F("state__last_at_ms"), 0, output_field=BigIntegerField()),
         "duration": Coalesce(F("state__last_duration_us"), -1, output_field=BigIntegerField()),
-    }[name]
-    larger_first = name in {"status", "since", "last", "duration"}
-    return expression, larger_first != sort.startswith("-")
-
-
-def _after(rows: QuerySet[Check], *, sort: str, cursor: str | None) -> QuerySet[Check]:
-    expression, larger_first = _sort_key(sort)
-    rows = rows.annotate(sort_key=expression)
-    if cursor:
-        key, entity, name = _decode_cursor(cursor, number=sort.removeprefix("-") not in {"name", "entity", "kind"})
-        beyond = Q(sort_key__lt=key) if larger_first else Q(sort_key__gt=key)
-        tie = Q(entity__name__gt=entity) | Q(entity__name=entity, name__gt=name)
-        rows = rows.filter(beyond | (Q(sort_key=key) & tie))
-    return rows.order_by("-sort_key" if larger_first else "sort_key", "entity__name", "name")
-
-
-def _encode_cursor(row: Any) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([row.sort_key, row.entity__name, row.name])).decode().rstrip("=")
-
-
-def _decode_cursor(cursor: str, *, number: bool) -> tuple[int | str, str, str]:
-    wrong = ValidationFailed("The cursor is not valid", errors=(FieldError("cursor", "is not one of this list"),))
-    try:
-        parts = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except ValueError:
-        raise wrong from None
-    match parts:
-        case [int() | str() as key, str(entity), str(name)] if isinstance(key, int) == number:
-            if (isinstance(key, int) and abs(key) < 2**62) or "\0" not in f"{key}{entity}{name}":
-                return key, entity, name
-    raise wrong
+    }[sort.removeprefix("-")]
 
 
 def _row(found: Any, now_ms: int) -> CheckRow:
@@ -217,7 +203,7 @@ def _row(found: Any, now_ms: int) -> CheckRow:
         ),
         last_at=_moment(found.state__last_at_ms),
         duration_ms=None if duration_us is None else duration_us / 1000,
-        interval_ms=found.interval_ms,
+        interval_ms=found.state__interval_ms,
         timeout_ms=found.timeout_ms,
         degraded_above_ms=found.degraded_above_ms,
         failure_threshold=found.failure_threshold,

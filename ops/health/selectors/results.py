@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from core.clock import from_ms
 from core.errors import NotFound
+from core.pagination import Page, SortKey, cut_page, decode_cursor, seek
 from core.permissions import Permission, Principal
 from ops.health.domain import Status
 from ops.health.models import Check, CheckResult, ResultDetail
@@ -23,17 +24,9 @@ class ResultRow:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class ResultPage:
-    """``next_before_ms`` continues after the last item; None at the end."""
-
-    items: list[ResultRow]
-    next_before_ms: int | None
-
-
 def recent_results(*, principal: Principal, check_uid: str, limit: int = 20) -> list[ResultRow]:
     """Raises ``NotFound``."""
-    return results_page(principal=principal, check_uid=check_uid, limit=limit).items
+    return list(results_page(principal=principal, check_uid=check_uid, limit=limit).items)
 
 
 def results_page(
@@ -41,13 +34,13 @@ def results_page(
     principal: Principal,
     check_uid: str,
     limit: int = 50,
-    before_ms: int | None = None,
+    cursor: str | None = None,
     since_ms: int | None = None,
     until_ms: int | None = None,
-) -> ResultPage:
-    """Results whose slot is before ``before_ms``, and from ``since_ms`` up to, not including, ``until_ms``.
+) -> Page[ResultRow]:
+    """Results whose slot is from ``since_ms`` up to, not including, ``until_ms``.
 
-    Raises ``NotFound``.
+    Raises ``NotFound``, and ``ValidationFailed`` for a cursor of another list.
     """
     principal.require(Permission.CATALOG_VIEW)
     limit = max(1, min(limit, MAX_LIMIT))
@@ -55,24 +48,18 @@ def results_page(
     if check_id is None:
         raise NotFound(f"There is no check {check_uid!r}")
     rows = CheckResult.objects.filter(check_id=check_id)
-    uppers = [bound for bound in (before_ms, until_ms) if bound is not None]
-    if uppers:
-        rows = rows.filter(slot_ms__lt=min(uppers))
     if since_ms is not None:
         rows = rows.filter(slot_ms__gte=since_ms)
-    found = list(
-        rows.order_by("-slot_ms").values_list("slot_ms", "late_ms", "outcome", "duration_us", named=True)[: limit + 1]
-    )
-    page = found[:limit]
-    messages: dict[int, str] = {}
-    if page:
-        messages = dict(
-            ResultDetail.objects.filter(
-                check_id=check_id, slot_ms__gte=page[-1].slot_ms, slot_ms__lte=page[0].slot_ms
-            ).values_list("slot_ms", "message")
-        )
-    return ResultPage(
-        items=[
+    if until_ms is not None:
+        rows = rows.filter(slot_ms__lt=until_ms)
+    purpose = f"results:{check_uid}"
+    position = decode_cursor(cursor, purpose=purpose) if cursor else None
+    columns = ("slot_ms", "late_ms", "outcome", "duration_us")
+    found = seek(rows, [SortKey("slot_ms", descending=True)], position).values_list(*columns, named=True)[: limit + 1]
+    page = cut_page(list(found), limit=limit, purpose=purpose, position_of=lambda row: [row.slot_ms])
+    messages = _messages(check_id, first=page.items[-1].slot_ms, last=page.items[0].slot_ms) if page.items else {}
+    return Page(
+        tuple(
             ResultRow(
                 slot=from_ms(row.slot_ms),
                 started_at=from_ms(row.slot_ms + row.late_ms),
@@ -80,7 +67,12 @@ def results_page(
                 duration_ms=row.duration_us / 1000,
                 message=messages.get(row.slot_ms, ""),
             )
-            for row in page
-        ],
-        next_before_ms=page[-1].slot_ms if len(found) > limit else None,
+            for row in page.items
+        ),
+        page.next_cursor,
     )
+
+
+def _messages(check_id: int, *, first: int, last: int) -> dict[int, str]:
+    details = ResultDetail.objects.filter(check_id=check_id, slot_ms__gte=first, slot_ms__lte=last)
+    return dict(details.values_list("slot_ms", "message"))

@@ -113,7 +113,7 @@ class TestCheckRows:
         "filters",
         [
             {"status": "sick"}, {"sort": "colour"}, {"cursor": "%%%"}, {"cursor": "WzEsMl0"}, {"q": "\0"},
-            {"label": "a\0:b"}, {"team": "\0"}, {"cursor": "\0"}, {"cursor": "é"},
+            {"label": "a\0:b"}, {"team": "\0"}, {"cursor": "\0"}, {"cursor": "é"}, {"label": "region"},
             {"sort": "name", "cursor": "WzEsImEiLCJiIl0"},
         ],
     )  # fmt: skip

@@ -90,7 +90,6 @@ class EntityDefinition(BaseModel):
                 "tier": 1,
                 "labels": {"region": "eu"},
                 "links": {"runbook": "https://wiki.example.org/payments"},
-                "depends_on": ["payments-db", {"name": "mail", "strength": "soft"}],
             }
         },
     )

@@ -14,12 +14,14 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from core import __version__
 from core.authentication import bearer_token
+from core.clock import database_now_ms
 from core.config import get_config
 from core.errors import NotAuthenticated, PermissionDenied
 from core.permissions import public
 from core.readiness import Reading, read_components
 from core.service_discovery import list_targets
 from core.telemetry.multiprocess import render_app_series
+from ops.health.exposition import render_probe_series
 
 HEALTH_JSON = "application/health+json"
 _FORWARDING_HEADERS = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
@@ -45,7 +47,8 @@ def readyz(_request: HttpRequest) -> HttpResponse:
 def metrics(request: HttpRequest) -> HttpResponse:
     """The platform's own series, then those of every check, in Prometheus's text format."""
     _require_scraper(request)
-    return HttpResponse(render_app_series(settings.DATA_DIR.metrics), content_type=CONTENT_TYPE_LATEST)
+    series = render_app_series(settings.DATA_DIR.metrics) + render_probe_series(database_now_ms())
+    return HttpResponse(series, content_type=CONTENT_TYPE_LATEST)
 
 
 @public

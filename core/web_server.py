@@ -14,8 +14,8 @@ from granian.log import LOGGING_CONFIG
 
 from core.config import get_config
 from core.config_errors import ConfigurationError
-from core.supervisor.address import listen_address
 from core.telemetry.logging import json_formatter
+from core.web_address import listen_address
 
 WORKERS_KILL_SECONDS = 2
 BACKPRESSURE_CONNECTIONS = 512

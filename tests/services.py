@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def wait_for[T](condition: Callable[[], T | None], *, seconds: float = 15, what: str = "the condition") -> T:
+def wait_for(condition: Callable[[], Any], *, seconds: float = 15, what: str = "the condition") -> Any:
     """The first true value of ``condition()``; fails after ``seconds``."""
     deadline = time.monotonic() + seconds
     while True:

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import socket
 import tempfile
 from collections.abc import Iterator
 
@@ -12,6 +13,7 @@ from core.config import Config
 from core.data_dir import DataDir
 from core.migration import patient_connection, unknown_migrations
 from core.supervisor.refusal import StartRefused
+from core.web_address import listen_address
 
 
 def ensure_writable(data: DataDir) -> None:
@@ -42,6 +44,31 @@ def hold_lock(data: DataDir) -> Iterator[None]:
         lock.write(f"{os.getpid()}\n")
         lock.flush()
         yield
+
+
+def reserve_port(host: str, port: int) -> socket.socket:
+    """A socket that is bound and never listens: it keeps others off the port while the web server restarts."""
+    try:
+        address = listen_address(host)
+    except OSError as error:
+        raise StartRefused(f"QUARTERDECK_HTTP_HOST: {host!r} has no address here: {error.strerror}") from None
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:  # the web server shares its port, so a plain bind finds another one
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((address, port))
+        held = socket.socket(family)
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind((address, port))
+    except PermissionError:
+        raise StartRefused(f"QUARTERDECK_HTTP_PORT: this user may not listen on port {port}") from None
+    except OSError as error:
+        raise StartRefused(
+            f"QUARTERDECK_HTTP_PORT: {address}:{port} cannot be used: {(error.strerror or '').lower()}; "
+            "another program may be listening there"
+        ) from None
+    return held
 
 
 def ensure_database(config: Config) -> None:

@@ -8,9 +8,9 @@ from django.db import connection, connections
 from core import __version__
 from core.config import Config
 from core.data_dir import DataDir
-from core.supervisor.address import answers, local_url, reserve_port
 from core.supervisor.child import Child
-from core.supervisor.preflight import ensure_database, ensure_writable, hold_lock
+from core.supervisor.own_parts import seed_own_parts
+from core.supervisor.preflight import ensure_database, ensure_writable, hold_lock, reserve_port
 from core.supervisor.preparation import (
     FIRST_USER,
     collect_static_files,
@@ -22,6 +22,7 @@ from core.supervisor.roles import child_specs
 from core.supervisor.supervisor import Say, Supervisor
 from core.telemetry.logging import configure_logging
 from core.telemetry.multiprocess import fold_dead_processes
+from core.web_address import answers, local_url
 
 
 def serve(config: Config, data: DataDir, *, code: Path, say: Say) -> None:
@@ -58,6 +59,7 @@ def _prepare(config: Config, data: DataDir, say: Say) -> str | None:
     changed = collect_static_files(data.static) or changed
     ensure_roles()
     password = ensure_first_user(config, data)
+    seed_own_parts(config)
     if changed:
         say(f"  Prepared the database and the static files in {time.monotonic() - started:.1f} s")
     return password

@@ -1,0 +1,153 @@
+"""Committing: the results of a group become rows in one transaction, or none of them does."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from core.revision import take_revision
+from ops.health.checks.kind import Observation
+from ops.health.domain import Standing, Status, fresh_until, next_standing
+from ops.health.engine.bulk import Row, insert_details, insert_results, update_states
+from ops.health.engine.definitions import PreparedCheck
+from ops.health.engine.judging import Judgement
+from ops.health.models import CheckState
+from ops.journal.services import NewEntry, record_entries
+
+JOURNAL_KIND = "check.status"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One judged result on its way into the database.
+
+    ``fence`` admits it once; ``before``, ``since_ms`` and ``fresh_until_ms`` are what was known when the fence was
+    taken. ``at_ms`` is when the probe ended, ``next_due_ms`` when the check is due again.
+    """
+
+    check: PreparedCheck
+    fence: int
+    slot_ms: int
+    next_due_ms: int
+    interval_ms: int
+    timeout_ms: int
+    before: Standing
+    since_ms: int | None
+    fresh_until_ms: int | None
+    at_ms: int
+    late_ms: int
+    missed: int
+    duration_us: int
+    judgement: Judgement
+    observation: Observation | None = None
+    trace_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A committed outcome and where it left the check."""
+
+    outcome: Outcome
+    after: Standing
+    since_ms: int
+    fresh_until_ms: int | None
+
+    @property
+    def is_transition(self) -> bool:
+        return self.after.status is not self.outcome.before.status
+
+    @property
+    def is_worth_a_detail(self) -> bool:
+        """What failed or changed keeps its reason; what went as always does not."""
+        return self.is_transition or self.outcome.judgement.outcome is not Status.HEALTHY
+
+    @property
+    def is_shown_differently(self) -> bool:
+        """A page that showed the check as unknown, because results had stopped, must learn of this one as well."""
+        until = self.outcome.fresh_until_ms
+        was_stale = until is not None and until < self.outcome.at_ms
+        return self.is_transition or (was_stale and self.fresh_until_ms != until)
+
+
+def commit_outcomes(outcomes: Sequence[Outcome]) -> list[Result]:
+    """Store a group; returns what was stored. An outcome whose fence has moved on is discarded."""
+    results = [_advance(outcome) for outcome in outcomes]
+    with transaction.atomic():
+        admitted = update_states([_state_row(result) for result in results])
+        results = [result for result in results if result.outcome.check.check_id in admitted]
+        insert_results([_result_row(result) for result in results])
+        insert_details([_detail_row(result) for result in results if result.is_worth_a_detail])
+        _append_to_journal(result for result in results if result.is_transition)
+        shown = [result.outcome.check.check_id for result in results if result.is_shown_differently]
+        if shown:
+            CheckState.objects.filter(pk__in=shown).update(revision=take_revision())
+    return results
+
+
+def _advance(outcome: Outcome) -> Result:
+    kind = outcome.judgement.outcome
+    after = next_standing(outcome.before, kind, outcome.check.thresholds)
+    changed = after.status is not outcome.before.status
+    since = outcome.at_ms if changed or outcome.since_ms is None else outcome.since_ms
+    until = outcome.fresh_until_ms
+    if kind is not Status.UNKNOWN:  # an outcome that says nothing keeps nothing fresh
+        until = fresh_until(
+            next_due_ms=outcome.next_due_ms, interval_ms=outcome.interval_ms, timeout_ms=outcome.timeout_ms
+        )
+    return Result(outcome, after, since, until)
+
+
+def _state_row(result: Result) -> Row:
+    outcome, after = result.outcome, result.after
+    return {
+        "check_id": outcome.check.check_id,
+        "fence": outcome.fence,
+        "next_due_ms": outcome.next_due_ms,
+        "status": after.status,
+        "since_ms": result.since_ms,
+        "fine_run": after.fine_run,
+        "up_run": after.up_run,
+        "fresh_until_ms": result.fresh_until_ms,
+        "last_slot_ms": outcome.slot_ms,
+        "last_at_ms": outcome.at_ms,
+        "last_outcome": outcome.judgement.outcome,
+        "last_duration_us": outcome.duration_us,
+        "last_message": outcome.judgement.message,
+    }
+
+
+def _result_row(result: Result) -> Row:
+    outcome = result.outcome
+    return {
+        "check_id": outcome.check.check_id,
+        "slot_ms": outcome.slot_ms,
+        "late_ms": outcome.late_ms,
+        "duration_us": outcome.duration_us,
+        "outcome": outcome.judgement.outcome,
+    }
+
+
+def _detail_row(result: Result) -> Row:
+    outcome = result.outcome
+    return {
+        "check_id": outcome.check.check_id,
+        "slot_ms": outcome.slot_ms,
+        "phase": outcome.judgement.phase,
+        "message": outcome.judgement.message,
+        "trace_id": outcome.trace_id,
+    }
+
+
+def _append_to_journal(transitions: Iterable[Result]) -> None:
+    record_entries(
+        NewEntry(
+            entity_id=result.outcome.check.entity_id,
+            at_ms=result.outcome.at_ms,
+            kind=JOURNAL_KIND,
+            subject=result.outcome.check.name,
+            before=result.outcome.before.status.word,
+            after=result.after.status.word,
+            message=result.outcome.judgement.message,
+        )
+        for result in transitions
+    )

@@ -151,6 +151,14 @@ def document_of(check: Check) -> dict[str, Any]:
         return _in_reading_order(_common_document(check), check.config)
 
 
+def brief_document_of(check: Check) -> dict[str, Any]:
+    """As ``document_of``, without what is at its default."""
+    try:
+        return definition_of(check).brief_document()
+    except ValidationFailed:
+        return document_of(check)
+
+
 def _common_document(check: Check) -> dict[str, Any]:
     degraded_above = check.degraded_above_ms
     return {

@@ -1,5 +1,5 @@
-from django.urls import path
+from django.urls import include, path
 
 from ops.dashboard.views import overview
 
-urlpatterns = [path("", overview, name="overview")]
+urlpatterns = [path("", overview, name="overview"), path("", include("ops.health.urls"))]

@@ -1,0 +1,3 @@
+from ops.health.ping_views import ping_routes
+
+urlpatterns = [*ping_routes]

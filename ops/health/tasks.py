@@ -1,8 +1,59 @@
-"""Wake-ups of the engine."""
+"""Wake-ups of the engine. They carry no arguments: what is due stands in the database."""
 
+from functools import cache
+
+import structlog
 from celery import shared_task
+from kombu.exceptions import OperationalError as BrokerError
+
+from core.pulse import record_pulse
+from ops.health import exposition, retention
+from ops.health.engine.claim import count_due_checks
+from ops.health.engine.probing import process_prober
+from ops.health.engine.shutdown import is_shutting_down
+from ops.health.engine.spine import BATCH, LONGEST_RUN_SECONDS, Engine
+
+log = structlog.get_logger(__name__)
+
+MOST_WAKE_UPS = 8
+WAKE_UP_EXPIRES_SECONDS = 5
 
 
-@shared_task(name="health.tick")  # type: ignore[untyped-decorator]
+@cache
+def _process_engine() -> Engine:
+    return Engine(process_prober(), should_stop=is_shutting_down)
+
+
+@shared_task(name="health.tick", soft_time_limit=20, time_limit=30)  # type: ignore[untyped-decorator]
 def tick() -> None:
-    """Count what is due and send wake-ups."""
+    """Give a sign of life, count what is due, and send one wake-up for every 200."""
+    record_pulse("worker")
+    due = count_due_checks(limit=BATCH * MOST_WAKE_UPS)
+    for _ in range(-(-due // BATCH)):
+        try:
+            run_due_checks.apply_async(expires=WAKE_UP_EXPIRES_SECONDS)
+        except (BrokerError, OSError) as error:
+            log.warning("health.wake_up_failed", error=str(error), due=due)
+            return
+
+
+@shared_task(  # type: ignore[untyped-decorator]
+    name="health.run_due_checks", soft_time_limit=LONGEST_RUN_SECONDS + 30, time_limit=LONGEST_RUN_SECONDS + 60
+)
+def run_due_checks() -> None:
+    """Run the engine until nothing is due."""
+    summary = _process_engine().run_due_checks()
+    if summary.committed or summary.discarded or summary.released:
+        log.debug(
+            "health.run_finished",
+            committed=summary.committed,
+            discarded=summary.discarded,
+            released=summary.released,
+        )
+
+
+@shared_task(name="health.prune_results", soft_time_limit=300, time_limit=330)  # type: ignore[untyped-decorator]
+def prune_results() -> None:
+    deleted = retention.prune_results()
+    exposition.forget_missing_checks()
+    log.info("health.results_pruned", deleted=deleted)

@@ -1,0 +1,114 @@
+"""Definitions made ready to run: validated, their conditions parsed, cached by (check, version)."""
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from ops.health.checks import KINDS
+from ops.health.checks.kind import CheckKind, Expectation
+from ops.health.conditions import Condition, ConditionSyntaxError, parse_condition
+from ops.health.domain import Thresholds
+from ops.health.exposition import render_labels
+from ops.health.models import Check
+
+KEPT_SECONDS = 300.0
+"""An entry is read again after this time: the name of its entity may have changed without a new version."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedCheck:
+    """``labels`` are those of its series. ``defect`` says why a stored definition cannot be run, such as a kind whose
+    plugin is gone."""
+
+    check_id: int
+    uid: str
+    name: str
+    entity_id: int
+    entity_name: str
+    kind_name: str
+    labels: str
+    thresholds: Thresholds
+    degraded_above_us: int | None
+    kind: CheckKind | None = None
+    config: Any = None
+    conditions: tuple[Condition, ...] = ()
+    degraded_conditions: tuple[Condition, ...] = ()
+    defect: str = ""
+
+    @property
+    def expectation(self) -> Expectation | None:
+        return self.kind.expectation(self.config) if self.kind is not None else None
+
+
+def load_checks(ids: Collection[int]) -> dict[int, PreparedCheck]:
+    """The prepared definition of each check that exists."""
+    rows = Check.objects.filter(pk__in=ids).select_related("entity")
+    return {row.pk: prepare_check(row) for row in rows}
+
+
+def prepare_check(row: Check) -> PreparedCheck:
+    """Never raises for a stored definition: what is wrong becomes its ``defect``."""
+    kind = KINDS.get(row.kind)
+    parts: dict[str, Any] = {"kind": kind}
+    try:
+        if kind is None:
+            raise ValueError(f"there is no check kind {row.kind}")
+        parts["config"] = kind.Config.model_validate(row.config)
+        texts = row.conditions or kind.default_conditions
+        parts["conditions"] = tuple(parse_condition(text, kind.placeholders) for text in texts)
+        parts["degraded_conditions"] = tuple(
+            parse_condition(text, kind.placeholders) for text in row.degraded_conditions
+        )
+    except ConditionSyntaxError as error:
+        parts["defect"] = f"a condition is not valid: {error.message}"
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        parts["defect"] = f"{'.'.join(str(step) for step in first['loc'])}: {first['msg']}"
+    except ValueError as error:
+        parts["defect"] = str(error)
+    return PreparedCheck(
+        check_id=row.pk,
+        uid=row.uid,
+        name=row.name,
+        entity_id=row.entity_id,
+        entity_name=row.entity.name,
+        kind_name=row.kind,
+        labels=render_labels(entity=row.entity.name, check=row.name, kind=row.kind),
+        thresholds=Thresholds(row.failure_threshold, row.success_threshold),
+        degraded_above_us=None if row.degraded_above_ms is None else row.degraded_above_ms * 1_000,
+        **parts,
+    )
+
+
+@dataclass(slots=True)
+class DefinitionCache:
+    """Used from one thread."""
+
+    clock: Callable[[], float] = time.monotonic
+    limit: int = 50_000
+    _entries: dict[tuple[int, int], tuple[float, PreparedCheck]] = field(default_factory=dict)
+
+    def get(self, wanted: Collection[tuple[int, int]]) -> Mapping[tuple[int, int], PreparedCheck]:
+        """By (check, version). A check that was deleted since is left out."""
+        oldest = self.clock() - KEPT_SECONDS
+        found, missing = {}, []
+        for key in wanted:
+            entry = self._entries.get(key)
+            if entry is not None and entry[0] > oldest:
+                found[key] = entry[1]
+            else:
+                missing.append(key)
+        if missing:
+            found.update(self._load(missing))
+        return found
+
+    def _load(self, keys: list[tuple[int, int]]) -> dict[tuple[int, int], PreparedCheck]:
+        if len(self._entries) + len(keys) > self.limit:
+            self._entries.clear()
+        now, loaded = self.clock(), load_checks([check_id for check_id, _version in keys])
+        found = {key: loaded[key[0]] for key in keys if key[0] in loaded}
+        self._entries.update((key, (now, check)) for key, check in found.items())
+        return found

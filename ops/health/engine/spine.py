@@ -1,0 +1,149 @@
+"""The way of a check result: claim, probe, judge, commit, report. The database is the truth; a task only wakes this up.
+
+It rolls: while anything is in flight it keeps claiming what falls due, so that a target that hangs holds up nobody, and
+commits what finished in groups. It ends when nothing is due and nothing is in flight.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import stamina
+import structlog
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
+
+from core.pulse import record_pulse
+from ops.health.checks.kind import Observation
+from ops.health.engine.claim import claim_due_checks, release_claims
+from ops.health.engine.commit import Outcome, Result, commit_outcomes
+from ops.health.engine.definitions import DefinitionCache
+from ops.health.engine.judging import judge
+from ops.health.engine.probing import Attempt, Job, Prober
+from ops.health.engine.reporting import report_results
+
+log = structlog.get_logger(__name__)
+
+BATCH = 200
+COLLECT_SECONDS = 0.4
+LONGEST_RUN_SECONDS = 600.0
+PULSE_SECONDS = 2.0
+_LATE_LIMIT_MS = 2_147_483_647  # the column is an integer; a slot may be run again weeks after a crash
+
+
+@dataclass(slots=True)
+class Summary:
+    committed: int = 0
+    discarded: int = 0
+    released: int = 0
+
+
+class Engine:
+    """One per process. ``should_stop`` is asked about twice a second; then what is in flight is given back."""
+
+    def __init__(self, prober: Prober, *, should_stop: Callable[[], bool] = lambda: False) -> None:
+        self._prober = prober
+        self._should_stop = should_stop
+        self._definitions = DefinitionCache()
+        self._pulsed_at = float("-inf")
+
+    def run_due_checks(self) -> Summary:
+        """Run until nothing is left. Does not raise for a database that fails: leases expire, and slots run again."""
+        summary, ends_at = Summary(), time.monotonic() + LONGEST_RUN_SECONDS
+        while True:
+            if self._should_stop() or time.monotonic() > ends_at:
+                self._give_back(summary)
+                return summary
+            claimed = self._claim_and_start()
+            if not self._prober.in_flight:
+                return summary
+            # A full claim says that more is due: come back at once.
+            wait = 0.0 if claimed == BATCH else COLLECT_SECONDS
+            self._commit(self._prober.collect(group=BATCH, wait_seconds=wait), summary)
+            self._pulse()
+
+    def _claim_and_start(self) -> int:
+        room = min(BATCH, self._prober.room)
+        if not room:
+            return 0
+        try:
+            claims, now = claim_due_checks(limit=room), time.monotonic()
+            checks = self._definitions.get([(claim.check_id, claim.definition_version) for claim in claims])
+        except (DatabaseError, InterfaceError) as error:
+            _note_database_failure("health.claim_failed", error)
+            return 0
+        jobs = [
+            Job(claim, check, now + (claim.slot_ms - claim.claimed_at_ms) / 1_000)
+            for claim in claims
+            if (check := checks.get((claim.check_id, claim.definition_version))) is not None
+        ]
+        self._prober.start(jobs)
+        return len(claims)
+
+    def _commit(self, attempts: Sequence[Attempt], summary: Summary) -> None:
+        if not attempts:
+            return
+        outcomes = [_outcome_of(attempt) for attempt in attempts]
+        try:
+            results = _commit_with_retries(outcomes)
+        except (DatabaseError, InterfaceError) as error:
+            _note_database_failure("health.commit_failed", error)
+            return
+        discarded = len(outcomes) - len(results)
+        summary.committed += len(results)
+        summary.discarded += discarded
+        report_results(results, discarded=discarded)
+
+    def _give_back(self, summary: Summary) -> None:
+        abandoned = [job.claim for job in self._prober.abandon()]
+        self._commit(self._prober.collect(group=0, wait_seconds=0), summary)
+        try:
+            release_claims(abandoned)
+        except (DatabaseError, InterfaceError) as error:
+            _note_database_failure("health.release_failed", error)
+        summary.released += len(abandoned)
+
+    def _pulse(self) -> None:
+        """A worker that rolls on runs no tick, and is alive all the same."""
+        if time.monotonic() - self._pulsed_at < PULSE_SECONDS:
+            return
+        self._pulsed_at = time.monotonic()
+        try:
+            record_pulse("worker")
+        except (DatabaseError, InterfaceError) as error:
+            _note_database_failure("health.pulse_failed", error)
+
+
+@stamina.retry(on=(OperationalError, InterfaceError), attempts=4, timeout=6.0, wait_initial=0.1, wait_max=1.0)
+def _commit_with_retries(outcomes: Sequence[Outcome]) -> list[Result]:
+    try:
+        return commit_outcomes(outcomes)
+    except (OperationalError, InterfaceError):
+        connection.close()
+        raise
+
+
+def _note_database_failure(event: str, error: Exception) -> None:
+    log.error(event, error=str(error))
+    connection.close()
+
+
+def _outcome_of(attempt: Attempt) -> Outcome:
+    claim, check = attempt.job.claim, attempt.job.check
+    return Outcome(
+        check=check,
+        fence=claim.fence,
+        slot_ms=claim.slot_ms,
+        next_due_ms=claim.slot_ms + claim.interval_ms,
+        interval_ms=claim.interval_ms,
+        timeout_ms=claim.timeout_ms,
+        before=claim.standing,
+        since_ms=claim.since_ms,
+        fresh_until_ms=claim.fresh_until_ms,
+        at_ms=attempt.ended_ms,
+        late_ms=min(attempt.late_ms, _LATE_LIMIT_MS),
+        missed=claim.missed,
+        duration_us=attempt.seen.duration_us,
+        judgement=judge(check, attempt.seen),
+        observation=attempt.seen if isinstance(attempt.seen, Observation) else None,
+        trace_id=attempt.trace_id,
+    )

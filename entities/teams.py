@@ -1,6 +1,6 @@
 """Teams: a name that entities carry. Reads and writes, by the same rules as those of entities."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +72,19 @@ def update_team(*, principal: Principal, name: str, changes: Mapping[str, Any]) 
         after={field: after[field] for field in changed},
     )
     take_revision()
+
+
+@transaction.atomic
+def save_teams(*, principal: Principal, definitions: Sequence[TeamDefinition]) -> None:
+    """Create or retitle the teams of those names."""
+    principal.require(Permission.CATALOG_EDIT)
+    lock_catalogue()
+    stored = set(Team.objects.values_list("name", flat=True))
+    for definition in definitions:
+        if definition.name in stored:
+            update_team(principal=principal, name=definition.name, changes=definition.document())
+        else:
+            create_team(principal=principal, definition=definition)
 
 
 @transaction.atomic

@@ -1,9 +1,12 @@
 """The API keeps to its own description: whatever is sent, no answer is a server error or of another shape."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import schemathesis
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -24,7 +27,17 @@ schema.location = "http://localhost/api/v1/openapi.json"
 
 
 @pytest.fixture
-def secret(db: None) -> str:
+def _one_connection() -> Iterator[None]:
+    """As Django's own test client does: a request must not give the test's transaction back to the pool."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def secret(db: None, _one_connection: None) -> str:
     add_entity("payments-db")
     return create_token(principal=system_principal("tester"), name="contract", role="editor").secret
 

@@ -24,9 +24,8 @@ class Command(BaseCommand):
             lifetime = dt.timedelta(milliseconds=parse_duration_ms(expires)) if expires is not None else None
             token = create_token(principal=system_principal("command-line"), name=name, role=role, lifetime=lifetime)
         except QuarterdeckError as error:
-            raise CommandError(
-                "; ".join(f"{item.field}: {item.message}" for item in error.errors) or error.message, returncode=2
-            ) from None
+            said = "; ".join(f"{item.field}: {item.message}" for item in error.errors)
+            raise CommandError(said or error.message, returncode=2) from None
         except ValueError as error:
             raise CommandError(f"--expires: {error}", returncode=2) from None
         valid = f"valid until {token.expires_at:%Y-%m-%d %H:%M} UTC" if token.expires_at else "valid until revoked"

@@ -1,0 +1,77 @@
+"""The whole of ``manage.py serve``, from the first check to the last process gone."""
+
+import time
+from pathlib import Path
+
+from django.db import connection, connections
+
+from core import __version__
+from core.config import Config
+from core.data_dir import DataDir
+from core.supervisor.child import Child
+from core.supervisor.own_parts import seed_own_parts
+from core.supervisor.preflight import ensure_database, ensure_writable, hold_lock, reserve_port
+from core.supervisor.preparation import (
+    FIRST_USER,
+    collect_static_files,
+    ensure_first_user,
+    ensure_roles,
+    migrate,
+)
+from core.supervisor.roles import child_specs
+from core.supervisor.supervisor import Say, Supervisor
+from core.telemetry.logging import configure_logging
+from core.telemetry.multiprocess import fold_dead_processes
+from core.web_address import answers, local_url
+
+
+def serve(config: Config, data: DataDir, *, code: Path, say: Say) -> None:
+    """Until it is told to stop. Raises ``StartRefused`` before anything was started."""
+    ensure_writable(data)
+    with hold_lock(data), reserve_port(config.http_host, config.http_port):
+        configure_logging(config.log_level, file=data.logs / "supervisor.log")
+        ensure_database(config)
+        say(f"Quarterdeck {__version__}")
+        say(f"  Data     {data.root} ({_stores(config)})")
+        say(f"  Logs     {data.logs}")
+        password = _prepare(config, data, say)
+        connections.close_all()
+
+        supervisor = Supervisor(
+            [Child(spec, data.logs) for spec in child_specs(config, data, code=code)],
+            say=say,
+            is_up=lambda: answers(config, "/healthz", timeout=1),
+            on_up=lambda: _announce(config, data, password, say),
+            housekeeping=lambda: fold_dead_processes(data.metrics),
+        )
+        supervisor.run()
+        say("Stopped.")
+
+
+def _stores(config: Config) -> str:
+    database = "PostgreSQL" if connection.vendor == "postgresql" else "SQLite"
+    return f"{database}, {'external broker' if config.redis_url else 'embedded Valkey'}"
+
+
+def _prepare(config: Config, data: DataDir, say: Say) -> str | None:
+    started = time.monotonic()
+    changed = migrate()
+    changed = collect_static_files(data.static) or changed
+    ensure_roles()
+    password = ensure_first_user(config, data)
+    seed_own_parts(config)
+    if changed:
+        say(f"  Prepared the database and the static files in {time.monotonic() - started:.1f} s")
+    return password
+
+
+def _announce(config: Config, data: DataDir, password: str | None, say: Say) -> None:
+    say(f"  Open     {local_url(config.http_host, config.http_port)}")
+    if password is not None:
+        say(f"  Sign in  {FIRST_USER} / {password}   (kept in {data.admin_password})")
+    if config.probe_allow_cidrs:
+        networks = ",".join(str(network) for network in config.probe_allow_cidrs)
+        say(f"  Checks may reach {networks} (QUARTERDECK_PROBE_ALLOW_CIDRS)")
+    if config.http_host in {"0.0.0.0", "::"} and "allowed_hosts" not in config.model_fields_set:  # noqa: S104
+        say("  Only requests for localhost are answered; name your hosts in QUARTERDECK_ALLOWED_HOSTS")
+    say("  Stop     Ctrl-C")

@@ -15,7 +15,7 @@ from entities.domain import Lifecycle
 from entities.lifecycle import lock_catalogue
 from entities.models import Entity
 from entities.selectors import find_entity
-from ops.health.definition import CHECKS_PER_ENTITY_MAX, CheckDefinition, definition_of
+from ops.health.definition import CHECKS_PER_ENTITY_MAX, CheckDefinition, definition_of, document_of
 from ops.health.models import Check, CheckResult, Heartbeat, ResultDetail
 from ops.health.services import schedule
 from ops.health.services.records import find_for_update, record_check_action
@@ -109,6 +109,7 @@ def save_checks(
         check.name: check
         for check in Check.objects.select_for_update(of=("self",)).select_related("entity").filter(entity=entity)
     }
+    schedule.lock_states([check.pk for check in stored.values()])
     wanted = {definition.name for definition in definitions}
     saved = []
     if delete_others:
@@ -138,8 +139,7 @@ def _create(principal: Principal, entity: Entity, definition: CheckDefinition, n
         raise ValidationFailed(full, errors=(FieldError("entity", full),))
     check = Check(entity=entity)
     _write_row(check, definition)
-    is_running = not check.paused and entity.lifecycle == Lifecycle.ACTIVE
-    schedule.create_state(check.pk, definition, is_running=is_running, now_ms=now_ms)
+    schedule.create_state(check.pk, definition, is_running=_is_running(check), now_ms=now_ms)
     _keep_heartbeat(check.pk, definition)
     document = definition.document()
     record_check_action(principal, "check.create", check, now_ms=now_ms, after=document)
@@ -149,23 +149,23 @@ def _create(principal: Principal, entity: Entity, definition: CheckDefinition, n
 def _edit(
     principal: Principal, check: Check, definition: CheckDefinition, now_ms: int, *, spread: bool = False
 ) -> CheckVersion:
-    before, after = definition_of(check).document(), definition.document()
+    before, after = document_of(check), definition.document()
     names = list(dict.fromkeys((*before, *after)))
     changed = {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
     if not changed:
         return _version(check, None, {})
     if "name" in changed:
         _refuse_taken_name(check.entity_id, definition.name)
-    was_paused = check.paused
+    was_running = _is_running(check)
     check.version += 1
     _write_row(check, definition)
     _keep_heartbeat(check.pk, definition)
-    if check.paused or check.entity.lifecycle != Lifecycle.ACTIVE:
-        schedule.stop(check.pk, definition, version=check.version, now_ms=now_ms)
-    elif was_paused:
+    if changed.keys() == {"name"} or not (was_running or _is_running(check)):
+        schedule.follow(check.pk, definition, version=check.version)
+    elif not _is_running(check):
+        schedule.stop(check.pk, version=check.version, now_ms=now_ms)
+    elif not was_running:
         schedule.start(check.pk, definition, version=check.version, now_ms=now_ms, spread=spread)
-    elif changed.keys() == {"name"}:
-        schedule.rename(check.pk, version=check.version)
     else:
         schedule.restart(check.pk, definition, version=check.version, now_ms=now_ms, spread=spread)
     record_check_action(
@@ -180,12 +180,16 @@ def _edit(
 
 
 def _delete(principal: Principal, check: Check, now_ms: int) -> CheckVersion:
-    document = definition_of(check).document()
+    document = document_of(check)
     gone = _version(check, "delete", {name: (value, None) for name, value in document.items()})
     remove_results([check.pk])
     check.delete()
     record_check_action(principal, "check.delete", check, now_ms=now_ms, before=document)
     return gone
+
+
+def _is_running(check: Check) -> bool:
+    return not check.paused and check.entity.lifecycle == Lifecycle.ACTIVE
 
 
 def _refuse_taken_name(entity_id: int, name: str) -> None:

@@ -4,6 +4,7 @@ Every write raises the fence, so that the result of a probe that was started bef
 """
 
 import random
+from collections.abc import Collection
 from typing import Any
 
 from django.db.models import BigIntegerField, Case, F, Value, When
@@ -72,22 +73,23 @@ def start(check_id: int, definition: CheckDefinition, *, version: int, now_ms: i
     CheckState.objects.filter(pk=check_id).update(**_NOTHING_PROVEN, since_ms=now_ms)
 
 
-def stop(check_id: int, definition: CheckDefinition, *, version: int, now_ms: int) -> None:
+def stop(check_id: int, *, version: int, now_ms: int) -> None:
     """Take a check off the schedule; what it knew proves nothing any more."""
     CheckState.objects.filter(pk=check_id).update(
-        **_LET_GO,
-        **_NOTHING_PROVEN,
-        definition_version=version,
-        interval_ms=interval_of(definition),
-        timeout_ms=definition.common.timeout,
-        next_due_ms=None,
-        since_ms=now_ms,
+        **_LET_GO, **_NOTHING_PROVEN, definition_version=version, next_due_ms=None, since_ms=now_ms
     )
 
 
-def rename(check_id: int, *, version: int) -> None:
-    """Follow an edit that the engine need not mind."""
-    CheckState.objects.filter(pk=check_id).update(definition_version=version)
+def follow(check_id: int, definition: CheckDefinition, *, version: int) -> None:
+    """Follow an edit that does not disturb the schedule: of the name alone, or of a check that stands still."""
+    CheckState.objects.filter(pk=check_id).update(
+        definition_version=version, interval_ms=interval_of(definition), timeout_ms=definition.common.timeout
+    )
+
+
+def lock_states(check_ids: Collection[int]) -> None:
+    """Take the rows in the order of their keys, before several are written, so that no two writers wait in a ring."""
+    list(CheckState.objects.select_for_update().filter(pk__in=check_ids).order_by("pk").values_list("pk"))
 
 
 def bring_forward(check_id: int, *, now_ms: int) -> None:

@@ -116,7 +116,7 @@ class ApiTokenAdmin(PermittedByRole, ModelAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return obj is None and super().has_change_permission(request)
 
-    def has_delete_permission(self, _request: HttpRequest, _obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         return False
 
     def get_fields(self, request: HttpRequest, obj: ApiToken | None = None) -> Any:
@@ -140,9 +140,7 @@ class ApiTokenAdmin(PermittedByRole, ModelAdmin):
 
     def response_add(self, request: HttpRequest, obj: ApiToken, _post_url_continue: str | None = None) -> HttpResponse:
         context = {**self.admin_site.each_context(request), "title": f"Token {obj.name}", "token": request.new_token}  # type: ignore[attr-defined]
-        response = render(request, "admin/core/apitoken/created.html", {**context, "opts": self.opts})
-        response["Cache-Control"] = "no-store"
-        return response
+        return render(request, "admin/core/apitoken/created.html", {**context, "opts": self.opts})
 
     @admin.action(description="Revoke the selected tokens", permissions=["change"])
     def revoke(self, request: HttpRequest, tokens: QuerySet[ApiToken]) -> None:

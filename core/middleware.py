@@ -3,13 +3,14 @@
 import re
 import time
 from collections.abc import Callable
+from functools import cache
 from io import BytesIO
 from typing import Any
 
-import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from prometheus_client import Histogram
 
 from core.authentication import bearer_token, principal_of_session, principal_of_token
 from core.errors import NotAuthenticated, PayloadTooLarge, PermissionDenied, QuarterdeckError
@@ -18,13 +19,18 @@ from core.permissions import ANONYMOUS, PUBLIC, Principal
 from core.problems import answer_exception, problem_of, respond
 from core.telemetry import metrics
 from core.telemetry.logging import bind_request_id
-
-log = structlog.get_logger("core.request")
+from core.telemetry.request_log import log_request
 
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _PERMISSIONS_POLICY = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
-_LOGGED_PATH_CHARACTERS = 300
+
+
+@cache
+def _duration_of(method: str, route: str, status: int) -> Histogram:
+    """Looked up once: methods, routes and statuses are few."""
+    return metrics.HTTP_REQUEST_DURATION.labels(method, route, str(status))
+
 
 type GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -53,15 +59,15 @@ class RequestMiddleware:
     def _record(request: HttpRequest, status: int, seconds: float) -> None:
         route = request.resolver_match.route if request.resolver_match else "unmatched"
         method = request.method if request.method in _METHODS else "other"
-        metrics.HTTP_REQUEST_DURATION.labels(method, route, str(status)).observe(seconds)
-        log.info(
-            "http.request",
+        _duration_of(method, route, status).observe(seconds)
+        principal: Principal = getattr(request, "principal", ANONYMOUS)
+        log_request(
             method=method,
-            path=request.path[:_LOGGED_PATH_CHARACTERS],
+            path=request.path,
             route=route,
             status=status,
-            duration_ms=round(seconds * 1000, 2),
-            principal=getattr(request, "principal", ANONYMOUS).name,
+            duration_ms=seconds * 1000,
+            principal=principal.name,
         )
 
 

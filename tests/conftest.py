@@ -1,5 +1,6 @@
 """Shared fixtures: principals, a client per role, and append-only tables that a test database may still empty."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,14 @@ def _flush_with_triggers_off(self: Any, *args: object, **kwargs: object) -> list
 @pytest.fixture(scope="session", autouse=True)
 def _flushable_append_only_tables() -> None:
     DatabaseOperations.sql_flush = _flush_with_triggers_off  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """SQLite in a file, as in production: threads of a live server get connections and transactions of their own."""
+    if connection.vendor == "sqlite":
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        connection.settings_dict["TEST"]["NAME"] = str(settings.STATIC_ROOT.parent / f"test-{worker}.sqlite3")
 
 
 @pytest.fixture(scope="session", autouse=True)

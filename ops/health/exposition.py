@@ -12,6 +12,8 @@ from functools import cache
 import redis
 import structlog
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from ops.health.models import CheckState
 
@@ -71,7 +73,10 @@ def render_sample(sample: ProbeSample) -> bytes:
 def _client() -> redis.Redis:
     """Short timeouts and no retries: the series are worth no wait."""
     return redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS, retry=None
+        settings.REDIS_URL,
+        socket_timeout=_TIMEOUT_SECONDS,
+        socket_connect_timeout=_TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
     )
 
 

@@ -1,7 +1,6 @@
 """What every request gets."""
 
 import json
-import logging
 import re
 import time
 from collections.abc import Callable
@@ -17,17 +16,18 @@ from prometheus_client import REGISTRY
 
 from core.middleware import BodyLimitMiddleware
 from core.permissions import Role
-from core.telemetry.logging import json_formatter
 
 LIMIT = settings.BODY_LIMIT_BYTES
 
 
 @pytest.fixture
-def request_lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[dict[str, Any]]]:
-    caplog.set_level(logging.INFO, "core.request")
-    return lambda: [
-        json.loads(json_formatter().format(record)) for record in caplog.records if record.name == "core.request"
-    ]
+def request_lines(capfd: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]]]:
+    def read() -> list[dict[str, Any]]:
+        lines = [line for line in capfd.readouterr().err.splitlines() if '"http.request"' in line]
+        assert all(line.isascii() and line.isprintable() for line in lines)
+        return [json.loads(line) for line in lines]
+
+    return read
 
 
 def test_a_sane_request_id_is_kept_and_any_other_replaced(client: Client) -> None:
@@ -70,9 +70,17 @@ def test_an_error_is_one_line_as_well(
     client.raise_request_exception = False
 
     assert client.get("/readyz").status_code == 500
-    assert client.get("/no\x1b[31m-such\npage").status_code == 404
+    assert client.get("/no\x1b[31m-such\npage\u2028\x9b").status_code == 404
 
     assert [(line["status"], line["route"]) for line in request_lines()] == [(500, "readyz"), (404, "unmatched")]
+
+
+def test_the_secret_address_of_a_ping_is_not_logged(
+    client: Client, request_lines: Callable[[], list[dict[str, Any]]], db: None
+) -> None:
+    client.get("/ping/0190f5c4-1b1c-7000-8000-000000000000/start")
+
+    assert request_lines()[0]["path"] == "/ping/[redacted]"
 
 
 def test_a_request_is_one_observation_with_bounded_labels(client: Client) -> None:

@@ -27,7 +27,7 @@ def change_url(name: str) -> str:
     return f"/admin/entities/entity/{Entity.objects.get(name=name).pk}/change/"
 
 
-def form_of(*needs: tuple[str, str], stored: int = 0, **fields: Any) -> dict[str, Any]:
+def form_of(*needs: tuple[str, str], **fields: Any) -> dict[str, Any]:
     """What the browser sends; ``needs`` are (entity, strength) in rows without a stored one."""
     data = {
         "kind": "service",
@@ -40,7 +40,7 @@ def form_of(*needs: tuple[str, str], stored: int = 0, **fields: Any) -> dict[str
         "lifecycle": "active",
         "team": "",
         "dependencies-TOTAL_FORMS": str(len(needs)),
-        "dependencies-INITIAL_FORMS": str(stored),
+        "dependencies-INITIAL_FORMS": "0",
         **fields,
     }
     for index, (name, strength) in enumerate(needs):
@@ -124,12 +124,13 @@ def test_a_dependency_is_removed(client: Client) -> None:
     add_entity("db")
     add_entity("api", depends_on=["db"])
     stored = {
+        "dependencies-INITIAL_FORMS": "1",
         "dependencies-0-id": Dependency.objects.get().pk,
         "dependencies-0-entity": Entity.objects.get(name="api").pk,
         "dependencies-0-DELETE": "on",
     }
 
-    response = client.post(change_url("api"), form_of(("db", "hard"), stored=1, name="api", **stored))
+    response = client.post(change_url("api"), form_of(("db", "hard"), name="api", **stored))
 
     assert response.status_code == 302, errors_of(response)  # type: ignore[arg-type]
     assert get_entity(principal=TESTER, ref="api").depends_on == ()

@@ -52,9 +52,15 @@ _INSERT_RESULTS = {vendor: _insert(vendor, "ops_checkresult", _RESULT) for vendo
 _INSERT_DETAILS = {vendor: _insert(vendor, "ops_resultdetail", _DETAIL) for vendor in _VENDORS}
 
 
+_LOCK_STATES = "SELECT FROM ops_checkstate WHERE check_id = ANY(%s) ORDER BY check_id FOR NO KEY UPDATE"
+
+
 def update_states(rows: Sequence[Row]) -> set[int]:
     """Write the states whose fence still matches, move their fence on, and tell whose they were."""
     with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # In the order of the keys, as services lock them, so that no two writers wait in a ring.
+            cursor.execute(_LOCK_STATES, [[row["check_id"] for row in rows]])
         cursor.execute(_UPDATE_STATES[connection.vendor], [_pack(rows)])
         return {row[0] for row in cursor.fetchall()}
 

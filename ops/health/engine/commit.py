@@ -72,7 +72,7 @@ class Result:
 def commit_outcomes(outcomes: Sequence[Outcome]) -> list[Result]:
     """Store a group; returns what was stored. An outcome whose fence has moved on is discarded."""
     results = [_advance(outcome) for outcome in outcomes]
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         admitted = update_states([_state_row(result) for result in results])
         results = [result for result in results if result.outcome.check.check_id in admitted]
         insert_results([_result_row(result) for result in results])

@@ -78,16 +78,13 @@ class CheckAdmin(PermittedByRole, ModelAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         # Of a reader, whose fields are not the form's, and of a new check, which has neither state nor record.
         if not self.has_change_permission(request):
-            return [(None, {"fields": ["entity", "name", "kind", "every", *self.readonly_fields]})]
+            return [(None, {"fields": ["entity", "name", "kind", *self.get_readonly_fields(request, obj)]})]
         return self.fieldsets if obj else self.fieldsets[:3]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        fields = [
-            name for name in self.readonly_fields if name != "ping_address" or self.has_change_permission(request)
-        ]
         if not self.has_change_permission(request):
-            return ["every", *fields]
-        return [*fields, "entity"] if obj else fields
+            return ["every", *(name for name in self.readonly_fields if name != "ping_address")]
+        return [*self.readonly_fields, "entity"] if obj else self.readonly_fields
 
     @admin.display(description="Status", ordering="severity")
     def status(self, check: Any) -> str:

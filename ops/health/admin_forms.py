@@ -76,7 +76,7 @@ class _DefinitionForm(ServiceForm):
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             document = document_of(self.instance)
-            self.initial |= {name: document[name] for name in COMMON_FIELDS & self.fields.keys()}
+            self.initial.update({name: document[name] for name in COMMON_FIELDS & self.fields.keys()})
             self.initial["config"] = self.instance.config
 
     def clean(self) -> dict[str, Any]:
@@ -153,6 +153,10 @@ class CheckFormSet(InlineFormSet):
 
     principal: Principal
 
+    @classmethod
+    def get_default_prefix(cls) -> str:
+        return "checks"
+
     def clean(self) -> None:
         super().clean()
         if self.instance.pk and not any(self.errors):
@@ -161,7 +165,6 @@ class CheckFormSet(InlineFormSet):
                 raise forms.ValidationError(error.message)
 
     def save_through_services(self, *, principal: Principal, entity: Entity) -> None:
-        # Deletions first: a name that they free may be taken by another row.
         for form in self.deleted_forms:
             if form.instance.pk:
                 delete_check(principal=principal, uid=form.instance.uid)

@@ -130,6 +130,7 @@ def _database(config: Config) -> dict[str, object]:
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;",
         }
         database["CONN_MAX_AGE"] = None
+        database["TEST"] = {"NAME": str(config.data_dir / "test.sqlite3")}  # a file, locked as the real one is
     return database
 
 

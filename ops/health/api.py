@@ -72,10 +72,11 @@ def list_checks(request: HttpRequest, query: Query[CheckQuery]) -> CheckPage:
 )
 @decorate_view(answer_once)
 def create_check(request: HttpRequest, payload: NewCheckBody, response: HttpResponse) -> Status[CheckOut]:
-    """Add a check to an entity. It first runs within a minute and within its interval."""
+    """Add a check to an entity. It runs at once; of many created together each within a minute and its interval."""
     saved = services.create_check(
         principal=request_principal(request), entity_ref=payload.entity, definition=parse_check(payload.fields())
     )
+    wake_engine_on_commit()
     response["Location"] = reverse("api:get_check", kwargs={"uid": saved.uid})
     return Status(201, _show(request, saved.uid, response))
 

@@ -41,6 +41,8 @@ def form_of(*needs: tuple[str, str], **fields: Any) -> dict[str, Any]:
         "team": "",
         "dependencies-TOTAL_FORMS": str(len(needs)),
         "dependencies-INITIAL_FORMS": "0",
+        "checks-TOTAL_FORMS": "0",
+        "checks-INITIAL_FORMS": "0",
         **fields,
     }
     for index, (name, strength) in enumerate(needs):

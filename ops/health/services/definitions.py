@@ -1,11 +1,13 @@
 """Create, replace, edit and delete checks."""
 
+import datetime as dt
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from django.db import transaction
+from django.utils import timezone
 
 from core.clock import database_now_ms
 from core.errors import Conflict, FieldError, ValidationFailed
@@ -20,8 +22,8 @@ from ops.health.models import Check, CheckResult, Heartbeat, ResultDetail
 from ops.health.services import schedule
 from ops.health.services.records import find_for_update, record_check_action
 
-SPREAD_FROM = 20
-"""From so many checks written together on, edited ones are spread like new ones instead of being due at once."""
+CREATED_TOGETHER = dt.timedelta(minutes=1)
+"""Checks created within this time count as created together, and do not all start at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +40,16 @@ class CheckVersion:
 
 @transaction.atomic
 def create_check(*, principal: Principal, entity_ref: str, definition: CheckDefinition) -> CheckVersion:
-    """Add a check to the entity of that uid or name; its first slot comes within a minute and within its interval.
+    """Add a check to the entity of that uid or name; its first slot comes at once, of many that are created
+    together within a minute and within its interval.
 
     Raises ``NotFound`` for the entity, ``Conflict`` when it has a check of that name, ``ValidationFailed`` when it
     has ``CHECKS_PER_ENTITY_MAX`` already.
     """
     principal.require(Permission.CATALOG_EDIT)
     lock_catalogue()
-    saved = _create(principal, find_entity(entity_ref), definition, database_now_ms())
+    together = _count_created_lately()
+    saved = _create(principal, find_entity(entity_ref), definition, database_now_ms(), together=together)
     take_revision()
     return saved
 
@@ -114,12 +118,12 @@ def save_checks(
     saved = []
     if delete_others:
         saved = [_delete(principal, check, now) for name, check in sorted(stored.items()) if name not in wanted]
-    spread = len(definitions) >= SPREAD_FROM
-    for definition in definitions:
+    together = _count_created_lately()
+    for number, definition in enumerate(definitions):
         if (check := stored.get(definition.name)) is None:
-            saved.append(_create(principal, entity, definition, now))
+            saved.append(_create(principal, entity, definition, now, together=together + number))
         else:
-            saved.append(_edit(principal, check, definition, now, spread=spread))
+            saved.append(_edit(principal, check, definition, now, together=number))
     written = [item for item in saved if item.action]
     if written:
         take_revision()
@@ -132,14 +136,20 @@ def remove_results(check_ids: Collection[int]) -> None:
     ResultDetail.objects.filter(check_id__in=check_ids).delete()
 
 
-def _create(principal: Principal, entity: Entity, definition: CheckDefinition, now_ms: int) -> CheckVersion:
+def _count_created_lately() -> int:
+    return Check.objects.filter(created_at__gt=timezone.now() - CREATED_TOGETHER).count()
+
+
+def _create(
+    principal: Principal, entity: Entity, definition: CheckDefinition, now_ms: int, *, together: int
+) -> CheckVersion:
     _refuse_taken_name(entity.pk, definition.name)
     if Check.objects.filter(entity=entity).count() >= CHECKS_PER_ENTITY_MAX:
         full = f"{entity.name} has {CHECKS_PER_ENTITY_MAX} checks, which is the limit"
         raise ValidationFailed(full, errors=(FieldError("entity", full),))
     check = Check(entity=entity)
     _write_row(check, definition)
-    schedule.create_state(check.pk, definition, is_running=_is_running(check), now_ms=now_ms)
+    schedule.create_state(check.pk, definition, is_running=_is_running(check), now_ms=now_ms, together=together)
     _keep_heartbeat(check.pk, definition)
     document = definition.document()
     record_check_action(principal, "check.create", check, now_ms=now_ms, after=document)
@@ -147,7 +157,7 @@ def _create(principal: Principal, entity: Entity, definition: CheckDefinition, n
 
 
 def _edit(
-    principal: Principal, check: Check, definition: CheckDefinition, now_ms: int, *, spread: bool = False
+    principal: Principal, check: Check, definition: CheckDefinition, now_ms: int, *, together: int = 0
 ) -> CheckVersion:
     before, after = document_of(check), definition.document()
     names = list(dict.fromkeys((*before, *after)))
@@ -165,9 +175,9 @@ def _edit(
     elif not _is_running(check):
         schedule.stop(check.pk, version=check.version, now_ms=now_ms)
     elif not was_running:
-        schedule.start(check.pk, definition, version=check.version, now_ms=now_ms, spread=spread)
+        schedule.start(check.pk, definition, version=check.version, now_ms=now_ms, together=together)
     else:
-        schedule.restart(check.pk, definition, version=check.version, now_ms=now_ms, spread=spread)
+        schedule.restart(check.pk, definition, version=check.version, now_ms=now_ms, together=together)
     record_check_action(
         principal,
         "check.update",

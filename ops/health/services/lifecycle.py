@@ -17,9 +17,9 @@ class CheckLifecycle:
         now = database_now_ms()
         checks = list(Check.objects.select_for_update().filter(entity_id=entity_id, paused=False))
         schedule.lock_states([check.pk for check in checks])
-        for check in checks:
+        for number, check in enumerate(checks):
             if active:
-                schedule.start(check.pk, definition_of(check), version=check.version, now_ms=now, spread=True)
+                schedule.start(check.pk, definition_of(check), version=check.version, now_ms=now, together=number)
             else:
                 schedule.stop(check.pk, version=check.version, now_ms=now)
 

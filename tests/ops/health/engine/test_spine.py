@@ -1,5 +1,6 @@
 """The whole way of a result, with real targets and a real database."""
 
+import asyncio
 import socket
 import threading
 import time
@@ -14,7 +15,7 @@ from ops.health.checks import KINDS
 from ops.health.checks.kind import Observation, ProbeContext
 from ops.health.checks.tcp import TcpKind
 from ops.health.domain import Status
-from ops.health.engine import spine
+from ops.health.engine import probing, spine
 from ops.health.engine.commit import commit_outcomes
 from ops.health.engine.spine import Engine
 from ops.health.models import Check, CheckResult, CheckState, ResultDetail
@@ -265,6 +266,25 @@ def test_a_kind_that_crashes_takes_no_neighbour_along(
 
     assert state_of(crashing).last_message == "the probe itself failed: RuntimeError"
     assert (state_of(crashing).last_outcome, state_of(fine).status) == (Status.UNKNOWN, Status.HEALTHY)
+
+
+class _EndlessKind(TcpKind):
+    async def probe(self, config: Any, context: ProbeContext) -> Observation:
+        await asyncio.sleep(60)
+        raise AssertionError
+
+
+def test_a_probe_that_overstays_its_time_is_cut_off(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KINDS._items, "tcp", _EndlessKind())
+    monkeypatch.setattr(probing, "OVERTIME_SECONDS", 0.1)
+    check = make_check("tcp", {"host": "127.0.0.1", "port": 1}, timeout_ms=100)
+
+    engine.run_due_checks()
+
+    assert (state_of(check).status, state_of(check).last_message) == (
+        Status.UNHEALTHY,
+        "the probe did not end in time",
+    )
 
 
 def test_a_commit_that_fails_once_is_tried_again(

@@ -8,7 +8,9 @@ import hmac
 import ipaddress
 
 import orjson
+import structlog
 from django.conf import settings
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -22,6 +24,8 @@ from core.readiness import Reading, read_components
 from core.service_discovery import list_targets
 from core.telemetry.multiprocess import render_app_series
 from ops.health.exposition import render_probe_series
+
+log = structlog.get_logger(__name__)
 
 HEALTH_JSON = "application/health+json"
 _FORWARDING_HEADERS = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
@@ -47,8 +51,12 @@ def readyz(_request: HttpRequest) -> HttpResponse:
 def metrics(request: HttpRequest) -> HttpResponse:
     """The platform's own series, then those of every check, in Prometheus's text format."""
     _require_scraper(request)
-    series = render_app_series(settings.DATA_DIR.metrics) + render_probe_series(database_now_ms())
-    return HttpResponse(series, content_type=CONTENT_TYPE_LATEST)
+    series = [render_app_series(settings.DATA_DIR.metrics)]
+    try:
+        series.append(render_probe_series(database_now_ms()))
+    except DatabaseError as error:  # how the platform does matters most when its database is away
+        log.warning("metrics.probe_series_missing", error=str(error))
+    return HttpResponse(b"".join(series), content_type=CONTENT_TYPE_LATEST)
 
 
 @public

@@ -4,6 +4,7 @@ import hashlib
 import os
 import secrets
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.contrib.auth.models import Group, User
@@ -55,10 +56,17 @@ def ensure_roles() -> None:
         Group.objects.get_or_create(name=role.value)
 
 
-def ensure_first_user(config: Config, data: DataDir) -> str | None:
-    """Create ``admin`` when there is no user at all.
+@dataclass(frozen=True, slots=True)
+class FirstUser:
+    """``generated`` is the password when nobody chose one."""
 
-    Returns the generated password, which is also kept in a file for this user alone; None when none was generated.
+    generated: str | None
+
+
+def ensure_first_user(config: Config, data: DataDir) -> FirstUser | None:
+    """Create ``admin`` when there is no user at all; None when there is one.
+
+    A generated password is also kept in a file that only the owner of the process can read.
     """
     if User.objects.exists():
         return None
@@ -72,7 +80,7 @@ def ensure_first_user(config: Config, data: DataDir) -> str | None:
     with transaction.atomic():
         user = User.objects.create_superuser(FIRST_USER, password=password)
         user.groups.add(Group.objects.get(name=Role.ADMIN.value))
-    return generated
+    return FirstUser(generated)
 
 
 def _write_private(path: Path, text: str) -> None:

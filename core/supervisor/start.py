@@ -13,6 +13,7 @@ from core.supervisor.own_parts import seed_own_parts
 from core.supervisor.preflight import ensure_database, ensure_writable, hold_lock, reserve_port
 from core.supervisor.preparation import (
     FIRST_USER,
+    FirstUser,
     collect_static_files,
     ensure_first_user,
     ensure_roles,
@@ -34,14 +35,14 @@ def serve(config: Config, data: DataDir, *, code: Path, say: Say) -> None:
         say(f"Quarterdeck {__version__}")
         say(f"  Data     {data.root} ({_stores(config)})")
         say(f"  Logs     {data.logs}")
-        password = _prepare(config, data, say)
+        first_user = _prepare(config, data, say)
         connections.close_all()
 
         supervisor = Supervisor(
             [Child(spec, data.logs) for spec in child_specs(config, data, code=code)],
             say=say,
             is_up=lambda: answers(config, "/healthz", timeout=1),
-            on_up=lambda: _announce(config, data, password, say),
+            on_up=lambda: _announce(config, data, first_user, say),
             housekeeping=lambda: fold_dead_processes(data.metrics),
         )
         supervisor.run()
@@ -53,22 +54,24 @@ def _stores(config: Config) -> str:
     return f"{database}, {'external broker' if config.redis_url else 'embedded Valkey'}"
 
 
-def _prepare(config: Config, data: DataDir, say: Say) -> str | None:
+def _prepare(config: Config, data: DataDir, say: Say) -> FirstUser | None:
     started = time.monotonic()
     changed = migrate()
     changed = collect_static_files(data.static) or changed
     ensure_roles()
-    password = ensure_first_user(config, data)
+    first_user = ensure_first_user(config, data)
     seed_own_parts(config)
     if changed:
         say(f"  Prepared the database and the static files in {time.monotonic() - started:.1f} s")
-    return password
+    return first_user
 
 
-def _announce(config: Config, data: DataDir, password: str | None, say: Say) -> None:
+def _announce(config: Config, data: DataDir, first_user: FirstUser | None, say: Say) -> None:
     say(f"  Open     {local_url(config.http_host, config.http_port)}")
-    if password is not None:
-        say(f"  Sign in  {FIRST_USER} / {password}   (kept in {data.admin_password})")
+    if first_user is not None and first_user.generated:
+        say(f"  Sign in  {FIRST_USER} / {first_user.generated}   (kept in {data.admin_password})")
+    elif first_user is not None:
+        say(f"  Sign in  {FIRST_USER}, with the password of QUARTERDECK_ADMIN_PASSWORD")
     if config.probe_allow_cidrs:
         networks = ",".join(str(network) for network in config.probe_allow_cidrs)
         say(f"  Checks may reach {networks} (QUARTERDECK_PROBE_ALLOW_CIDRS)")

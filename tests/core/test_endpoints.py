@@ -2,16 +2,21 @@
 
 import pytest
 from django.conf import settings
+from django.db import OperationalError
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
+from core.clock import now_ms
 from core.config import get_config
 from core.permissions import system_principal
 from core.pulse import record_pulse
+from core.supervisor.own_parts import seed_own_parts
 from entities.definition import EntityDefinition
 from entities.domain import EntityKind
 from entities.services import create_entity
+from ops.health.exposition import ProbeSample, publish_samples, render_labels
+from ops.health.models import CheckState
 from tests.services import free_port
 
 TOKEN = "token-for-the-scraper"
@@ -116,6 +121,7 @@ class TestAccess:
             assert response["WWW-Authenticate"] == "Bearer"
 
 
+@pytest.mark.django_db
 def test_metrics_are_valid_and_typed(client: Client) -> None:
     client.get("/healthz")
 
@@ -126,6 +132,36 @@ def test_metrics_are_valid_and_typed(client: Client) -> None:
     duration = families["quarterdeck_http_request_duration_seconds"]
     assert duration.type == "histogram"
     assert duration.documentation.startswith("Time from the first byte")
+    assert len(families) == response.text.count("# TYPE ")  # every family is one group
+
+
+@pytest.mark.django_db
+def test_metrics_carry_the_last_result_of_every_check(client: Client) -> None:
+    seed_own_parts(get_config())
+    state = CheckState.objects.get(definition__entity__name="quarterdeck-database")
+    CheckState.objects.filter(pk=state.pk).update(fresh_until_ms=now_ms() + 60_000)
+    labels = render_labels(entity="quarterdeck-database", check="self", kind="platform")
+    publish_samples([ProbeSample(state.pk, labels, success=True, duration_seconds=0.002)])
+
+    families = {family.name: family for family in text_string_to_metric_families(client.get("/metrics").text)}
+
+    [database] = [one for one in families["probe_success"].samples if one.labels["entity"] == "quarterdeck-database"]
+    assert database.labels == {"entity": "quarterdeck-database", "check": "self", "kind": "platform"}
+    assert database.value == 1
+    assert families["probe_duration_seconds"].type == "gauge"
+
+
+@pytest.mark.django_db
+def test_metrics_of_the_platform_survive_its_database(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_now_ms: int) -> bytes:
+        raise OperationalError("down")
+
+    monkeypatch.setattr("core.endpoints.render_probe_series", refuse)
+
+    response = client.get("/metrics")
+
+    assert response.status_code == 200
+    assert "quarterdeck_http_request_duration_seconds_bucket" in response.text
 
 
 @pytest.mark.django_db

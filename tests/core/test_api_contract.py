@@ -23,6 +23,7 @@ from tests.entities.catalogue import add_entity
 
 schema = schemathesis.openapi.from_dict(openapi_document())
 schema.app = application
+schema.config.phases.update(phases=["examples", "fuzzing"])
 schema.location = "http://localhost/api/v1/openapi.json"
 
 
@@ -44,7 +45,7 @@ def secret(db: None, _one_connection: None) -> str:
 
 @schema.parametrize()
 @settings(
-    max_examples=8,
+    max_examples=5,
     deadline=None,
     derandomize=True,
     database=None,

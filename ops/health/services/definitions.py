@@ -65,10 +65,8 @@ def replace_check(
     """
     principal.require(Permission.CATALOG_EDIT)
     lock_catalogue()
-    saved = _edit(principal, find_for_update(uid, expected_version=expected_version), definition, database_now_ms())
-    if saved.action:
-        take_revision()
-    return saved
+    check = find_for_update(uid, expected_version=expected_version)
+    return _edit_one(principal, check, definition)
 
 
 @transaction.atomic
@@ -82,10 +80,7 @@ def update_check(
     principal.require(Permission.CATALOG_EDIT)
     lock_catalogue()
     check = find_for_update(uid, expected_version=expected_version)
-    saved = _edit(principal, check, definition_of(check).with_changes(changes), database_now_ms())
-    if saved.action:
-        take_revision()
-    return saved
+    return _edit_one(principal, check, definition_of(check).with_changes(changes))
 
 
 @transaction.atomic
@@ -111,19 +106,25 @@ def save_checks(
     entity = Entity.objects.get(pk=entity_id)
     stored = {
         check.name: check
-        for check in Check.objects.select_for_update(of=("self",)).select_related("entity").filter(entity=entity)
+        for check in Check.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("entity")
+        .filter(entity=entity)
     }
-    schedule.lock_states([check.pk for check in stored.values()])
     wanted = {definition.name for definition in definitions}
     saved = []
     if delete_others:
         saved = [_delete(principal, check, now) for name, check in sorted(stored.items()) if name not in wanted]
     together = _count_created_lately()
+    edits = []
     for number, definition in enumerate(definitions):
         if (check := stored.get(definition.name)) is None:
             saved.append(_create(principal, entity, definition, now, together=together + number))
         else:
-            saved.append(_edit(principal, check, definition, now, together=number))
+            edits.append(_edit(principal, check, definition, now))
+            saved.append(edits[-1].saved)
+    # The rows of the engine last and in the order of their keys: it waits for them while it commits results.
+    for number, edit in enumerate(sorted(edits, key=lambda edit: edit.saved.id)):
+        edit.reschedule(now, together=number)
     written = [item for item in saved if item.action]
     if written:
         take_revision()
@@ -156,28 +157,50 @@ def _create(
     return _version(check, "create", {name: (None, value) for name, value in document.items()})
 
 
-def _edit(
-    principal: Principal, check: Check, definition: CheckDefinition, now_ms: int, *, together: int = 0
-) -> CheckVersion:
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    """An edit that is written and recorded; the engine's row has yet to follow."""
+
+    saved: CheckVersion
+    definition: CheckDefinition
+    was_running: bool
+    is_running: bool
+
+    def reschedule(self, now_ms: int, *, together: int = 0) -> None:
+        check_id, version = self.saved.id, self.saved.version
+        if not self.saved.action:
+            return
+        if self.saved.changed.keys() == {"name"} or not (self.was_running or self.is_running):
+            schedule.follow(check_id, self.definition, version=version)
+        elif not self.is_running:
+            schedule.stop(check_id, version=version, now_ms=now_ms)
+        elif not self.was_running:
+            schedule.start(check_id, self.definition, version=version, now_ms=now_ms, together=together)
+        else:
+            schedule.restart(check_id, self.definition, version=version, now_ms=now_ms, together=together)
+
+
+def _edit_one(principal: Principal, check: Check, definition: CheckDefinition) -> CheckVersion:
+    now = database_now_ms()
+    edit = _edit(principal, check, definition, now)
+    edit.reschedule(now)
+    if edit.saved.action:
+        take_revision()
+    return edit.saved
+
+
+def _edit(principal: Principal, check: Check, definition: CheckDefinition, now_ms: int) -> _Edit:
     before, after = document_of(check), definition.document()
     names = list(dict.fromkeys((*before, *after)))
     changed = {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
+    was_running = _is_running(check)
     if not changed:
-        return _version(check, None, {})
+        return _Edit(_version(check, None, {}), definition, was_running, was_running)
     if "name" in changed:
         _refuse_taken_name(check.entity_id, definition.name)
-    was_running = _is_running(check)
     check.version += 1
     _write_row(check, definition)
     _keep_heartbeat(check.pk, definition)
-    if changed.keys() == {"name"} or not (was_running or _is_running(check)):
-        schedule.follow(check.pk, definition, version=check.version)
-    elif not _is_running(check):
-        schedule.stop(check.pk, version=check.version, now_ms=now_ms)
-    elif not was_running:
-        schedule.start(check.pk, definition, version=check.version, now_ms=now_ms, together=together)
-    else:
-        schedule.restart(check.pk, definition, version=check.version, now_ms=now_ms, together=together)
     record_check_action(
         principal,
         "check.update",
@@ -186,7 +209,7 @@ def _edit(
         before={name: old for name, (old, _) in changed.items()},
         after={name: new for name, (_, new) in changed.items()},
     )
-    return _version(check, "update", changed)
+    return _Edit(_version(check, "update", changed), definition, was_running, _is_running(check))
 
 
 def _delete(principal: Principal, check: Check, now_ms: int) -> CheckVersion:

@@ -15,7 +15,7 @@ class CheckLifecycle:
 
     def entity_activity_changed(self, *, principal: Principal, entity_id: int, active: bool) -> None:  # noqa: ARG002
         now = database_now_ms()
-        checks = list(Check.objects.select_for_update().filter(entity_id=entity_id, paused=False))
+        checks = list(Check.objects.select_for_update(no_key=True).filter(entity_id=entity_id, paused=False))
         schedule.lock_states([check.pk for check in checks])
         for number, check in enumerate(checks):
             if active:

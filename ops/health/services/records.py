@@ -14,7 +14,9 @@ def find_for_update(uid: str, *, expected_version: int | None = None) -> Check:
     """The check with its entity, its row locked. Raises ``NotFound`` and ``StaleVersion``."""
     check = None
     if "\0" not in uid:
-        check = Check.objects.select_for_update(of=("self",)).select_related("entity").filter(uid=uid).first()
+        check = (
+            Check.objects.select_for_update(of=("self",), no_key=True).select_related("entity").filter(uid=uid).first()
+        )
     if check is None:
         raise NotFound(f"There is no check {uid[:80]!r}")
     if expected_version is not None and check.version != expected_version:

@@ -29,11 +29,22 @@ class Strength(enum.StrEnum):
 
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$"
 NAME_RULE = "1 to 64 of a-z, 0-9, dot, underscore and dash, starting and ending with a letter or digit"
+LABEL_KEY_PATTERN = r"^[A-Za-z_][A-Za-z0-9_./-]{0,62}$"
+_UID = re.compile(r"ent_[0-9a-f]{32}")
 _NAME = re.compile(NAME_PATTERN)
+_LABEL_KEY = re.compile(LABEL_KEY_PATTERN)
 
 
 def is_name(value: str) -> bool:
-    return _NAME.fullmatch(value) is not None
+    return _NAME.fullmatch(value) is not None and not is_entity_uid(value)
+
+
+def is_entity_uid(value: str) -> bool:
+    return _UID.fullmatch(value) is not None
+
+
+def is_label_key(value: str) -> bool:
+    return _LABEL_KEY.fullmatch(value) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ The catalogue knows what exists, not how it fares. ``ops`` registers one source 
 import datetime as dt
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,10 @@ class EntityStatus:
     caused_by: tuple[str, ...] = ()
 
 
+StatusWord = Literal["healthy", "paused", "maintenance", "unknown", "impacted", "degraded", "unhealthy"]
+STATUSES: tuple[str, ...] = get_args(StatusWord)
+"""Every status of an entity, from calm to loud; lists sort by this order."""
+
 UNKNOWN = EntityStatus(status="unknown")
 
 type StatusSource = Callable[[Collection[int] | None], Mapping[int, EntityStatus]]
@@ -42,3 +47,7 @@ def register_status_source(source: StatusSource) -> None:
 
 def entity_statuses(ids: Collection[int] | None) -> Mapping[int, EntityStatus]:
     return _sources[0](ids) if _sources else {}
+
+
+def status_rank(status: str) -> int:
+    return STATUSES.index(status)

@@ -1,16 +1,21 @@
 """Shared fixtures: principals, a client per role, and append-only tables that a test database may still empty."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import Group, User
+from django.core.management import call_command
 from django.db import connection
 from django.db.backends.sqlite3.base import DatabaseWrapper
 from django.test import Client
 
 from core.permissions import ROLE_PERMISSIONS, Principal, Role
 from core.triggers import create_statements, drop_statements
+from tests.services import wait_for
 
 APPEND_ONLY = ("core_auditentry", "ops_journalentry")
 DatabaseOperations = DatabaseWrapper.ops_class
@@ -27,6 +32,29 @@ def _flush_with_triggers_off(self: Any, *args: object, **kwargs: object) -> list
 @pytest.fixture(scope="session", autouse=True)
 def _flushable_append_only_tables() -> None:
     DatabaseOperations.sql_flush = _flush_with_triggers_off  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """SQLite in a file, as in production: threads of a live server get connections and transactions of their own."""
+    if connection.vendor == "sqlite":
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        connection.settings_dict["TEST"]["NAME"] = str(settings.STATIC_ROOT.parent / f"test-{worker}.sqlite3")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _collected_static_files() -> None:
+    """Pages name static files by their hash, as in production; one process of the run collects them for all."""
+    root = Path(settings.STATIC_ROOT)
+    root.parent.mkdir(parents=True, exist_ok=True)
+    done = root.parent / "static.collected"
+    try:
+        root.mkdir()
+    except FileExistsError:
+        wait_for(done.exists, seconds=60, what="the collected static files")
+    else:
+        call_command("collectstatic", interactive=False, verbosity=0)
+        done.touch()
 
 
 @pytest.fixture

@@ -1,0 +1,126 @@
+"""How values are written on pages: statuses, moments, durations. Everything given is escaped."""
+
+import datetime as dt
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from core.clock import now_ms, to_ms
+
+register = template.Library()
+
+STATUS_WORDS = ("unhealthy", "degraded", "unknown", "impacted", "maintenance", "paused", "healthy")
+
+
+def duration_words(seconds: float) -> str:
+    """A duration as people say it: ``42 s``, ``6 min``, ``11 h``, ``3 d``. ``static/js/live.js`` says the same."""
+    if seconds < 60:
+        return f"{max(0, int(seconds))} s"
+    if seconds < 3_600:
+        return f"{int(seconds // 60)} min"
+    if seconds < 172_800:
+        return f"{int(seconds // 3_600)} h"
+    return f"{int(seconds // 86_400)} d"
+
+
+def latency_words(ms: float) -> str:
+    """``0.8 ms``, ``23 ms``, ``1.24 s``: three digits that mean something."""
+    if ms < 10:
+        return f"{ms:.1f} ms"
+    return f"{ms:.0f} ms" if ms < 1_000 else f"{ms / 1_000:.2f} s"
+
+
+def period_words(ms: int) -> str:
+    """A configured period without rounding: ``300 ms``, ``30 s``, ``1 h 30 min``."""
+    if ms % 1_000:
+        return f"{ms:,} ms"
+    parts = []
+    rest = ms // 1_000
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")):
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts) or "0 s"
+
+
+@register.filter
+def latency(ms: float | None) -> str:
+    return "" if ms is None else latency_words(ms)
+
+
+@register.filter
+def period(ms: int | None) -> str:
+    return "" if ms is None else period_words(ms)
+
+
+@register.simple_tag
+def glyph(word: str) -> SafeString:
+    """The shape of a status. It is decoration: a word always stands beside it."""
+    return format_html(
+        '<svg class="glyph" data-status="{0}" aria-hidden="true"><use href="#g-{0}"></use></svg>', _known(word)
+    )
+
+
+@register.simple_tag
+def status(word: str) -> SafeString:
+    """A status as glyph, word and colour."""
+    known = _known(word)
+    return format_html(
+        '<span class="status" data-status="{0}"><svg class="glyph" aria-hidden="true"><use href="#g-{0}"></use></svg>'
+        "{1}</span>",
+        known,
+        known.capitalize(),
+    )
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    return format_html(
+        '<svg class="icon" width="16" height="16" aria-hidden="true"><use href="#i-{}"></use></svg>', name
+    )
+
+
+@register.simple_tag
+def since(moment: dt.datetime | None) -> SafeString | str:
+    """How long ago, ticking: ``3 min``; the title holds the moment in UTC, the browser adds local time."""
+    return _time(moment, form="for")
+
+
+@register.simple_tag
+def ago(moment: dt.datetime | None) -> SafeString | str:
+    """``3 min ago``, ticking."""
+    return _time(moment, form="ago")
+
+
+@register.simple_tag
+def clock(moment: dt.datetime | None) -> SafeString | str:
+    """The time of day in UTC, with the date in the title."""
+    if moment is None:
+        return ""
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', moment.isoformat(), _title(moment), f"{moment:%H:%M:%S}"
+    )
+
+
+def _time(moment: dt.datetime | None, *, form: str) -> SafeString | str:
+    if moment is None:
+        return ""
+    at = to_ms(moment)
+    words = duration_words((now_ms() - at) / 1_000)
+    return format_html(
+        '<time datetime="{}" data-ms="{}" data-form="{}" title="{}">{}</time>',
+        moment.isoformat(),
+        at,
+        form,
+        _title(moment),
+        f"{words} ago" if form == "ago" else words,
+    )
+
+
+def _title(moment: dt.datetime) -> str:
+    return f"{moment.astimezone(dt.UTC):%d %b %Y, %H:%M:%S} UTC"
+
+
+def _known(word: str) -> str:
+    return word if word in STATUS_WORDS else "unknown"

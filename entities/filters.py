@@ -1,0 +1,60 @@
+"""What a list of entities may be narrowed to."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
+
+from core.errors import FieldError, ValidationFailed
+from entities.domain import is_label_key
+from entities.models import Entity
+
+
+@dataclass(frozen=True, slots=True)
+class EntityFilter:
+    """What a list is narrowed to; None and empty mean no limit. ``labels`` must all match."""
+
+    kind: str | None = None
+    team: str | None = None
+    environment: str | None = None
+    lifecycle: str | None = None
+    status: str | None = None
+    labels: dict[str, str] = field(default_factory=dict[str, str])
+    q: str = ""
+
+
+def parse_labels(pairs: Iterable[str]) -> dict[str, str]:
+    """``["region=eu"]`` as a mapping.
+
+    Raises ``ValidationFailed`` for anything else.
+    """
+    labels: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not is_label_key(key):
+            raise ValidationFailed("A label is given as key=value", errors=(FieldError("label", "expected key=value"),))
+        if labels.setdefault(key, value) != value:
+            raise ValidationFailed("A label is given twice", errors=(FieldError("label", f"{key} has two values"),))
+    return labels
+
+
+def narrowed(rows: QuerySet[Entity], narrow: EntityFilter) -> QuerySet[Entity]:
+    """``rows`` narrowed by everything but the status, which no column holds."""
+    if narrow.kind is not None:
+        rows = rows.filter(kind=narrow.kind)
+    if narrow.team is not None:
+        rows = rows.filter(team__name=narrow.team)
+    if narrow.environment is not None:
+        rows = rows.filter(environment=narrow.environment)
+    if narrow.lifecycle is not None:
+        rows = rows.filter(lifecycle=narrow.lifecycle)
+    for number, (key, value) in enumerate(sorted(narrow.labels.items())):
+        text = Cast(KeyTextTransform(key, "labels"), TextField())
+        rows = rows.alias(**{f"label_{number}": text}).filter(**{f"label_{number}": value})
+    if narrow.q:
+        rows = rows.filter(
+            Q(name__icontains=narrow.q) | Q(title__icontains=narrow.q) | Q(description__icontains=narrow.q)
+        )
+    return rows

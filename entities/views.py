@@ -1,0 +1,100 @@
+"""Forms of the catalogue: add, change and delete an entity. Pages that show entities compose in ``ops.dashboard``."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from core.authentication import request_principal
+from core.errors import Conflict, HasDependencies, StaleVersion, ValidationFailed
+from core.form_fields import FilledForm, fill
+from core.permissions import Permission, requires
+from core.problems import STATUS_OF
+from core.validation import parse_model
+from entities.definition import EntityDefinition
+from entities.entity_form import entity_fields, read_entity_form, write_entity_form
+from entities.selectors import definition_of, find_entity, stored_entities
+from entities.services import create_entity, delete_entity, replace_entity
+
+_SHOWN_IN_FORM = (ValidationFailed, Conflict, StaleVersion)
+
+
+@requires(Permission.CATALOG_EDIT)
+@require_http_methods(["GET", "POST"])
+def entity_create(request: HttpRequest) -> HttpResponse:
+    if request.method != "POST":
+        return _show_form(request, fill(entity_fields(), request.GET.dict()))
+    try:
+        definition = parse_model(EntityDefinition, read_entity_form(request.POST))
+        entity = create_entity(principal=request_principal(request), definition=definition)
+    except _SHOWN_IN_FORM as error:
+        return _show_refusal(request, error)
+    messages.success(request, f"Added {entity.name}")
+    return redirect("entity-detail", entity.name)
+
+
+@requires(Permission.CATALOG_EDIT)
+@require_http_methods(["GET", "POST"])
+def entity_edit(request: HttpRequest, name: str) -> HttpResponse:
+    entity = find_entity(name, queryset=stored_entities())
+    if request.method != "POST":
+        form = fill(entity_fields(), write_entity_form(definition_of(entity)))
+        return _show_form(request, form, name=name, version=str(entity.version))
+    version = request.POST.get("version", "")
+    try:
+        definition = parse_model(EntityDefinition, read_entity_form(request.POST))
+        saved = replace_entity(
+            principal=request_principal(request),
+            ref=name,
+            definition=definition,
+            expected_version=int(version) if version.isascii() and version.isdigit() and len(version) < 10 else None,
+        )
+    except _SHOWN_IN_FORM as error:
+        return _show_refusal(request, error, name=name, version=version)
+    messages.success(request, f"Saved {saved.name}" if saved.changed else "Nothing was changed")
+    return redirect("entity-detail", saved.name)
+
+
+@requires(Permission.CATALOG_EDIT)
+@require_http_methods(["GET", "POST"])
+def entity_delete(request: HttpRequest, name: str) -> HttpResponse:
+    entity = find_entity(name)
+    dependants = list(entity.dependants.order_by("entity__name").values_list("entity__name", flat=True))
+    error, status = "", 200
+    if request.method == "POST":
+        if request.POST.get("confirm", "").strip() != entity.name:
+            error, status = f"Type {entity.name} to confirm.", 422
+        else:
+            try:
+                delete_entity(principal=request_principal(request), ref=entity.uid)
+            except HasDependencies as refusal:
+                error, status = refusal.message, STATUS_OF[HasDependencies]
+            else:
+                messages.success(request, f"Deleted {entity.name}")
+                return redirect("entity-list")
+    context = {
+        "section": "entities",
+        "entity": entity,
+        "dependants": dependants,
+        "error": error,
+        "typed": request.POST.get("confirm", ""),
+    }
+    return render(request, "entities/entity_delete.html", context, status=status)
+
+
+def _show_refusal(
+    request: HttpRequest, error: ValidationFailed | Conflict | StaleVersion, *, name: str = "", version: str = ""
+) -> HttpResponse:
+    message = error.message
+    if isinstance(error, StaleVersion):
+        message = f"Somebody else changed it meanwhile ({error.message}). Reload to see what; yours is still below."
+    form = fill(entity_fields(), request.POST.dict(), error.errors, message=message)
+    status = next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
+    return _show_form(request, form, name=name, version=version, status=status)
+
+
+def _show_form(
+    request: HttpRequest, form: FilledForm, *, name: str = "", version: str = "", status: int = 200
+) -> HttpResponse:
+    context = {"section": "entities", "form": form, "name": name, "version": version}
+    return render(request, "entities/entity_form.html", context, status=status)

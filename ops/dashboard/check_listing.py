@@ -1,0 +1,105 @@
+"""The list of checks on its page, read from the address."""
+
+from typing import Any
+
+from django.db.models import Count
+from django.http import QueryDict
+
+from core.clock import database_now_ms
+from core.errors import ValidationFailed
+from core.pagination import Page
+from core.permissions import Principal
+from entities.models import Team
+from ops.dashboard.listing import SEVERITY, Choice, Column, Filters, StatusChoice, address, plain
+from ops.health.models import Check
+from ops.health.selectors import CheckRow, check_rows, effective
+
+PAGE_SIZE = 100
+
+_COLUMNS = (
+    ("status", "Status", ""),
+    ("entity", "Check", ""),
+    ("", "Reason", "wide"),
+    ("since", "For", "num"),
+    ("duration", "Took", "num wide"),
+    ("", "Every", "num wide"),
+    ("kind", "Kind", "wide"),
+    ("last", "Last result", "num wide"),
+)
+
+
+def list_checks(query: QueryDict, *, path: str, principal: Principal) -> dict[str, Any]:
+    """The context of the page; what the address says wrongly counts as not said."""
+    narrow = {name: plain(query, name) for name in ("kind", "team", "environment", "label", "q")}
+    status = plain(query, "status")
+    status = status if status in effective.SEVERITIES else ""
+    sort = query.get("sort", "status")
+
+    def read(sort: str, cursor: str | None) -> Page[CheckRow]:
+        return check_rows(
+            principal=principal,
+            kind=narrow["kind"],
+            team=narrow["team"],
+            environment=narrow["environment"],
+            label=narrow["label"],
+            q=narrow["q"],
+            status=status,
+            sort=sort,
+            cursor=cursor,
+            limit=PAGE_SIZE,
+        )
+
+    cursor = query.get("cursor")
+    try:
+        page = read(sort, cursor)
+    except ValidationFailed:
+        sort, cursor = "status", None
+        page = read(sort, cursor)
+    return {
+        "checks": page.items,
+        "columns": [
+            Column(
+                title,
+                css,
+                address(query, path, sort=f"-{name}" if sort == name else name, cursor=None) if name else "",
+                ("down" if sort.startswith("-") else "up") if name and name == sort.removeprefix("-") else "",
+            )
+            for name, title, css in _COLUMNS
+        ],
+        "filters": _filters(narrow, status=status, path=path),
+        "next_url": address(query, path, cursor=page.next_cursor) if page.next_cursor else "",
+        "first_url": address(query, path, cursor=None),
+        "is_later_page": cursor is not None,
+    }
+
+
+def _filters(narrow: dict[str, str], *, status: str, path: str) -> Filters:
+    severities = dict(
+        Check.objects.annotate(severity=effective.severity(database_now_ms()))
+        .order_by()
+        .values("severity")
+        .annotate(count=Count("id"))
+        .values_list("severity", "count")
+    )
+    counts = {effective.WORDS[severity]: count for severity, count in severities.items()}
+    kinds = list(Check.objects.order_by("kind").values_list("kind", flat=True).distinct())
+    teams = list(Team.objects.values_list("name", flat=True))
+    none: list[str] = []
+    offered = (
+        ("team", "Team", teams),
+        ("environment", "Environment", none),
+        ("kind", "Kind", kinds),
+        ("label", "Label", none),
+    )
+    return Filters(
+        q=narrow["q"],
+        status=status,
+        total=sum(counts.values()),
+        statuses=[StatusChoice(word, counts.get(word, 0)) for word in SEVERITY if counts.get(word) or word == status],
+        choices=[
+            Choice(name, title, narrow[name], sorted({*options, *filter(None, [narrow[name]])}))
+            for name, title, options in offered
+            if narrow[name] or len(options) > 1
+        ],
+        clear_url=path,
+    )

@@ -1,0 +1,86 @@
+"""Who changed what lately, read from the audit and put into words."""
+
+import datetime as dt
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from core.models import AuditEntry
+from core.permissions import Permission, Principal
+
+SHOWN_FIELDS = 4
+VERBS = {
+    "create": "created",
+    "update": "changed",
+    "delete": "deleted",
+    "pause": "paused",
+    "resume": "resumed",
+    "run": "run",
+}
+"""The last word of an action or of a journal entry's kind, as a participle."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One audited action. ``actor`` is a person's name, or says which token or part of the platform acted."""
+
+    id: int
+    at: dt.datetime
+    actor: str
+    what: str
+    target: str
+    fields: list[FieldChange]
+
+
+def list_edits(*, principal: Principal, target_uids: Collection[str], limit: int = 10) -> list[Edit]:
+    """Newest first; none for a principal who may not see the audit."""
+    if not principal.may(Permission.AUDIT_VIEW):
+        return []
+    rows = AuditEntry.objects.filter(target_uid__in=target_uids).order_by("-id")[:limit]
+    return [
+        Edit(
+            id=row.pk,
+            at=row.at,
+            actor=_actor(row.actor),
+            what=_verb(row.action),
+            target=f"{row.target_type} {row.target_name}",
+            fields=_fields(row.before, row.after) if row.before else [],
+        )
+        for row in rows
+    ]
+
+
+def _actor(principal: str) -> str:
+    kind, _, name = principal.partition(":")
+    return name if kind == "user" else f"{kind} {name}"
+
+
+def _verb(action: str) -> str:
+    verb = action.rpartition(".")[2]
+    return "ran" if verb == "run" else VERBS.get(verb, verb.replace("_", " "))
+
+
+def _fields(before: dict[str, Any], after: dict[str, Any] | None) -> list[FieldChange]:
+    after = after or {}
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    return [FieldChange(name, _value(before.get(name)), _value(after.get(name))) for name in names[:SHOWN_FIELDS]]
+
+
+def _value(value: Any) -> str:
+    if value in (None, "", [], {}):
+        return "nothing"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        value = ", ".join(f"{key}: {item}" for key, item in value.items())
+    elif isinstance(value, list):
+        value = ", ".join(str(item.get("name", item)) if isinstance(item, dict) else str(item) for item in value)
+    text = str(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"

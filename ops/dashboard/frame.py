@@ -1,0 +1,156 @@
+"""What every page shows around its content: the verdict, how fresh it is, and whether the platform can see at all."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from ipaddress import ip_network
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from core.clock import now_ms, to_ms
+from core.config import get_config
+from core.permissions import ANONYMOUS, Permission, Role
+from core.pulse import STALE_AFTER_MS, pulse_age_ms
+from entities.status import EntityStatus
+from ops.health.selectors import entity_statuses, verdict
+
+KEPT_FILTERS = ("team", "environment", "label")
+"""Filters that stay while moving between pages."""
+
+TROUBLE = ("unhealthy", "degraded")
+_LOUD = ("unhealthy", "degraded", "impacted", "unknown")
+_LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+
+
+@dataclass(frozen=True, slots=True)
+class Blindness:
+    """Why nothing is being measured. ``code`` is stable, ``cause`` is for people."""
+
+    code: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    word: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """``counts`` are entities by status; ``now_ms`` is the server's clock, for the ticking times of the page."""
+
+    counts: Mapping[str, int]
+    checks_in_trouble: int
+    last_result_at: dt.datetime | None
+    now_ms: int
+    blind: Blindness | None
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def last_result_ms(self) -> int | None:
+        return None if self.last_result_at is None else to_ms(self.last_result_at)
+
+    @property
+    def entities_in_trouble(self) -> int:
+        return sum(self.counts.get(word, 0) for word in TROUBLE)
+
+    @property
+    def verdict(self) -> str:
+        """The worst status of all, as the favicon shows it; unknown while the platform is blind."""
+        for word in TROUBLE:
+            if self.counts.get(word):
+                return word
+        return "unknown" if self.blind or self.counts.get("unknown") or not self.total else "healthy"
+
+    @property
+    def headline(self) -> str:
+        """For the title of the window; empty when all is well."""
+        trouble = [f"{self.counts[word]} {word}" for word in TROUBLE if self.counts.get(word)]
+        if trouble:
+            return trouble[0]
+        if self.blind:
+            return "Blind"
+        return f"{self.counts['unknown']} unknown" if self.counts.get("unknown") else ""
+
+    @property
+    def is_all_well(self) -> bool:
+        return not any(self.counts.get(word) for word in _LOUD)
+
+    @property
+    def parts(self) -> list[Part]:
+        return [Part(word, self.counts[word]) for word in (*_LOUD, "healthy") if self.counts.get(word)]
+
+    @property
+    def asides(self) -> str:
+        return ", ".join(f"{self.counts[word]} {word}" for word in ("maintenance", "paused") if self.counts.get(word))
+
+
+def find_blindness() -> Blindness | None:
+    """Why results cannot be believed to keep coming; None while scheduler and worker give signs of life."""
+    silent = []
+    for role in ("scheduler", "worker"):
+        age = pulse_age_ms(role)
+        if age is None:
+            silent.append(f"the {role} never started")
+        elif age > STALE_AFTER_MS:
+            silent.append(f"the {role} has been silent for {age // 1_000} s")
+    if not silent:
+        return None
+    code = "+".join(line.split()[1] for line in silent)
+    return Blindness(code=code, cause=" and ".join(silent))
+
+
+def read_frame(statuses: Mapping[int, EntityStatus] | None = None, *, blind: Blindness | None = None) -> Frame:
+    """Pass ``statuses`` of all entities when they are at hand."""
+    found = entity_statuses(None) if statuses is None else statuses
+    summary = verdict(found)
+    return Frame(
+        counts=summary.counts,
+        checks_in_trouble=sum(reason.status in TROUBLE for status in found.values() for reason in status.reasons),
+        last_result_at=summary.newest_result_at,
+        now_ms=now_ms(),
+        blind=blind,
+    )
+
+
+@cache
+def is_loopback_allowed() -> bool:
+    return any(
+        network.version == loopback.version and network.overlaps(loopback)
+        for network in get_config().probe_allow_cidrs
+        for loopback in _LOOPBACK
+    )
+
+
+def frame_context(request: HttpRequest) -> dict[str, Any]:
+    """Context processor. The frame is read when a template asks for it; a live view passes its own."""
+    principal = getattr(request, "principal", ANONYMOUS)
+    if principal is ANONYMOUS:
+        return {}
+    kept = {name: request.GET[name] for name in KEPT_FILTERS if request.GET.get(name)}
+    return {
+        "frame": SimpleLazyObject(lambda: read_frame(blind=find_blindness())),
+        "kept_query": f"?{urlencode(kept)}" if kept else "",
+        "loopback_allowed": is_loopback_allowed(),
+        "roles": SimpleLazyObject(lambda: _role_names(request)),
+        "may": {
+            "edit": principal.may(Permission.CATALOG_EDIT),
+            "run": principal.may(Permission.CHECK_RUN),
+            "pause": principal.may(Permission.CHECK_PAUSE),
+            "audit": principal.may(Permission.AUDIT_VIEW),
+        },
+    }
+
+
+def _role_names(request: HttpRequest) -> list[str]:
+    if getattr(request.user, "is_superuser", False):
+        return [Role.ADMIN.value]
+    return sorted(name for name in request.user.groups.values_list("name", flat=True) if name in Role)

@@ -1,0 +1,104 @@
+"""What is wrong, causes first: an entity that merely suffers is told with its cause, not by itself."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.permissions import Principal
+from entities.models import Entity
+from entities.status import EntityStatus, StatusReason
+from ops.dashboard.listing import SEVERITY, explain
+from ops.dashboard.strip import RESULTS, Strip, draw_strip
+from ops.health.selectors import check_rows, recent_results
+
+SHOWN_PROBLEMS = 50
+DRAWN_PROBLEMS = 20
+"""So many of them, the first, have their last results drawn."""
+SHOWN_REASONS = 3
+SHOWN_IMPACTS = 8
+_FAR = dt.datetime.max.replace(tzinfo=dt.UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One entity in trouble, and those that suffer from it. ``strip`` is of the check that gives the first reason."""
+
+    uid: str
+    name: str
+    status: str
+    since: dt.datetime | None
+    reason: str
+    reasons: tuple[StatusReason, ...]
+    impacts: tuple[str, ...]
+    impact_count: int
+    team: str | None
+    tier: int
+    strip: Strip | None
+
+    @property
+    def more_impacts(self) -> int:
+        return self.impact_count - len(self.impacts)
+
+
+def list_problems(statuses: Mapping[int, EntityStatus], *, principal: Principal, blind: bool) -> list[Problem]:
+    """At most ``SHOWN_PROBLEMS``, sorted by severity, tier, impact, age.
+
+    An entity that is unknown counts when a check says why; while the platform is blind none does, because then all
+    are unknown for one reason.
+    """
+    words = {"unhealthy", "degraded"} if blind else {"unhealthy", "degraded", "unknown"}
+    ids = [pk for pk, status in statuses.items() if status.status in words and status.reasons]
+    if not ids:
+        return []
+    impacts = _list_impacts(statuses)
+    found = Entity.objects.filter(pk__in=ids).values_list("id", "uid", "name", "team__name", "tier", named=True)
+    rows = sorted(
+        found,
+        key=lambda row: (
+            -SEVERITY[statuses[row.id].status],
+            row.tier,
+            -len(impacts.get(row.name, ())),
+            statuses[row.id].since or _FAR,
+            row.name,
+        ),
+    )
+    rows = rows[:SHOWN_PROBLEMS]
+    strips = _draw_strips({row.id: statuses[row.id].reasons[0].check for row in rows[:DRAWN_PROBLEMS]}, principal)
+    return [
+        Problem(
+            uid=row.uid,
+            name=row.name,
+            status=statuses[row.id].status,
+            since=statuses[row.id].since,
+            reason=explain(statuses[row.id]),
+            reasons=statuses[row.id].reasons[:SHOWN_REASONS],
+            impacts=tuple(impacts.get(row.name, [])[:SHOWN_IMPACTS]),
+            impact_count=len(impacts.get(row.name, ())),
+            team=row.team__name,
+            tier=row.tier,
+            strip=strips.get(row.id),
+        )
+        for row in rows
+    ]
+
+
+def _list_impacts(statuses: Mapping[int, EntityStatus]) -> dict[str, list[str]]:
+    """From the name of a cause to the sorted names of those that suffer from it."""
+    suffering = [pk for pk, status in statuses.items() if status.caused_by]
+    impacts: dict[str, list[str]] = {}
+    for pk, name in Entity.objects.filter(pk__in=suffering).order_by("name").values_list("pk", "name"):
+        for cause in statuses[pk].caused_by:
+            impacts.setdefault(cause, []).append(name)
+    return impacts
+
+
+def _draw_strips(names: Mapping[int, str], principal: Principal) -> dict[int, Strip]:
+    """From entities to the strip of their check of that name."""
+    checks = check_rows(principal=principal, entity_ids=list(names), limit=1_000).items
+    return {
+        check.entity_id: draw_strip(
+            recent_results(principal=principal, check_uid=check.uid, limit=RESULTS), limit_ms=check.degraded_above_ms
+        )
+        for check in checks
+        if names[check.entity_id] == check.name
+    }

@@ -1,0 +1,51 @@
+"""The effective status of a check as SQL, so that lists filter, sort and count by what they show."""
+
+from django.db.models import BigIntegerField, Case, F, IntegerField, Q, When
+from django.db.models.functions import Coalesce
+
+from entities.domain import Lifecycle
+from ops.health.domain import Status
+
+PAUSED_SEVERITY = -1
+"""Sorts below healthy: nobody waits for a paused check."""
+
+WORDS = {PAUSED_SEVERITY: "paused", **{status.value: status.word for status in Status}}
+SEVERITIES = {word: severity for severity, word in WORDS.items()}
+
+SINCE_NEVER_MS = 0
+
+
+def is_paused() -> Q:
+    return Q(paused=True) | Q(entity__lifecycle=Lifecycle.INACTIVE)
+
+
+def is_not_fresh(now_ms: int) -> Q:
+    return Q(state__fresh_until_ms__isnull=True) | Q(state__fresh_until_ms__lt=now_ms)
+
+
+def severity(now_ms: int) -> Case:
+    """Of a query on ``Check``: a key of ``WORDS``, unknown once results stopped coming."""
+    return Case(
+        When(is_paused(), then=PAUSED_SEVERITY),
+        When(is_not_fresh(now_ms), then=Status.UNKNOWN.value),
+        default=F("state__status"),
+        output_field=IntegerField(),
+    )
+
+
+def effective_since_ms(now_ms: int) -> Case:
+    """Since when the effective status holds; a stale check is unknown since its result expired, 0 is never."""
+    return Case(
+        When(~is_paused() & Q(state__fresh_until_ms__lt=now_ms), then=F("state__fresh_until_ms")),
+        default=Coalesce(F("state__since_ms"), SINCE_NEVER_MS, output_field=BigIntegerField()),
+        output_field=BigIntegerField(),
+    )
+
+
+def reason(*, is_paused: bool, is_stale: bool, fresh_until_ms: int | None, message: str) -> str:
+    """Why a check has the status it has, in words."""
+    if is_paused:
+        return "paused"
+    if fresh_until_ms is None:
+        return "no result yet"
+    return "results stopped coming" if is_stale else message

@@ -1,0 +1,25 @@
+"""Writes of the slice: permission, rules, audit and revision, in one transaction each."""
+
+from ops.health.services.definitions import (
+    CheckVersion,
+    create_check,
+    delete_check,
+    replace_check,
+    save_checks,
+    update_check,
+)
+from ops.health.services.lifecycle import CheckLifecycle
+from ops.health.services.operations import pause_check, resume_check, run_check_now
+
+__all__ = [
+    "CheckLifecycle",
+    "CheckVersion",
+    "create_check",
+    "delete_check",
+    "pause_check",
+    "replace_check",
+    "resume_check",
+    "run_check_now",
+    "save_checks",
+    "update_check",
+]

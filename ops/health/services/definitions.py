@@ -1,0 +1,233 @@
+"""Create, replace, edit and delete checks."""
+
+import datetime as dt
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from django.db import transaction
+from django.utils import timezone
+
+from core.clock import database_now_ms
+from core.errors import Conflict, FieldError, ValidationFailed
+from core.permissions import Permission, Principal
+from core.revision import take_revision
+from entities.domain import Lifecycle
+from entities.lifecycle import lock_catalogue
+from entities.models import Entity
+from entities.selectors import find_entity
+from ops.health.definition import CHECKS_PER_ENTITY_MAX, CheckDefinition, definition_of, document_of
+from ops.health.models import Check, CheckResult, Heartbeat, ResultDetail
+from ops.health.services import schedule
+from ops.health.services.records import find_for_update, record_check_action
+
+CREATED_TOGETHER = dt.timedelta(minutes=1)
+"""Checks created within this time count as created together, and do not all start at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckVersion:
+    """A check as a write left it; ``action`` is None when nothing was to be written."""
+
+    id: int
+    uid: str
+    name: str
+    version: int
+    action: Literal["create", "update", "delete"] | None
+    changed: Mapping[str, tuple[Any, Any]]
+
+
+@transaction.atomic
+def create_check(*, principal: Principal, entity_ref: str, definition: CheckDefinition) -> CheckVersion:
+    """Add a check to the entity of that uid or name; its first slot comes at once, of many that are created
+    together within a minute and within its interval.
+
+    Raises ``NotFound`` for the entity, ``Conflict`` when it has a check of that name, ``ValidationFailed`` when it
+    has ``CHECKS_PER_ENTITY_MAX`` already.
+    """
+    principal.require(Permission.CATALOG_EDIT)
+    lock_catalogue()
+    together = _count_created_lately()
+    saved = _create(principal, find_entity(entity_ref), definition, database_now_ms(), together=together)
+    take_revision()
+    return saved
+
+
+@transaction.atomic
+def replace_check(
+    *, principal: Principal, uid: str, definition: CheckDefinition, expected_version: int | None = None
+) -> CheckVersion:
+    """Make the check say exactly what ``definition`` says; the same again writes nothing.
+
+    Raises ``NotFound``, ``StaleVersion`` when ``expected_version`` is not the stored one, ``Conflict`` when the
+    entity has another check of the new name.
+    """
+    principal.require(Permission.CATALOG_EDIT)
+    lock_catalogue()
+    saved = _edit(principal, find_for_update(uid, expected_version=expected_version), definition, database_now_ms())
+    if saved.action:
+        take_revision()
+    return saved
+
+
+@transaction.atomic
+def update_check(
+    *, principal: Principal, uid: str, changes: Mapping[str, Any], expected_version: int | None = None
+) -> CheckVersion:
+    """Set the given fields, each to a whole new value; the others stay.
+
+    Raises as ``replace_check``, and as ``parse_check``.
+    """
+    principal.require(Permission.CATALOG_EDIT)
+    lock_catalogue()
+    check = find_for_update(uid, expected_version=expected_version)
+    saved = _edit(principal, check, definition_of(check).with_changes(changes), database_now_ms())
+    if saved.action:
+        take_revision()
+    return saved
+
+
+@transaction.atomic
+def delete_check(*, principal: Principal, uid: str, expected_version: int | None = None) -> None:
+    """Remove the check with its results. Raises ``NotFound`` and ``StaleVersion``."""
+    principal.require(Permission.CATALOG_EDIT)
+    lock_catalogue()
+    _delete(principal, find_for_update(uid, expected_version=expected_version), database_now_ms())
+    take_revision()
+
+
+@transaction.atomic
+def save_checks(
+    *, principal: Principal, entity_id: int, definitions: Sequence[CheckDefinition], delete_others: bool
+) -> list[CheckVersion]:
+    """Create or replace the entity's checks of those names, all or none; the answer lists those that changed.
+
+    Raises as ``create_check``.
+    """
+    principal.require(Permission.CATALOG_EDIT)
+    lock_catalogue()
+    now = database_now_ms()
+    entity = Entity.objects.get(pk=entity_id)
+    stored = {
+        check.name: check
+        for check in Check.objects.select_for_update(of=("self",)).select_related("entity").filter(entity=entity)
+    }
+    schedule.lock_states([check.pk for check in stored.values()])
+    wanted = {definition.name for definition in definitions}
+    saved = []
+    if delete_others:
+        saved = [_delete(principal, check, now) for name, check in sorted(stored.items()) if name not in wanted]
+    together = _count_created_lately()
+    for number, definition in enumerate(definitions):
+        if (check := stored.get(definition.name)) is None:
+            saved.append(_create(principal, entity, definition, now, together=together + number))
+        else:
+            saved.append(_edit(principal, check, definition, now, together=number))
+    written = [item for item in saved if item.action]
+    if written:
+        take_revision()
+    return written
+
+
+def remove_results(check_ids: Collection[int]) -> None:
+    """Results have no foreign key, for the sake of their size."""
+    CheckResult.objects.filter(check_id__in=check_ids).delete()
+    ResultDetail.objects.filter(check_id__in=check_ids).delete()
+
+
+def _count_created_lately() -> int:
+    return Check.objects.filter(created_at__gt=timezone.now() - CREATED_TOGETHER).count()
+
+
+def _create(
+    principal: Principal, entity: Entity, definition: CheckDefinition, now_ms: int, *, together: int
+) -> CheckVersion:
+    _refuse_taken_name(entity.pk, definition.name)
+    if Check.objects.filter(entity=entity).count() >= CHECKS_PER_ENTITY_MAX:
+        full = f"{entity.name} has {CHECKS_PER_ENTITY_MAX} checks, which is the limit"
+        raise ValidationFailed(full, errors=(FieldError("entity", full),))
+    check = Check(entity=entity)
+    _write_row(check, definition)
+    schedule.create_state(check.pk, definition, is_running=_is_running(check), now_ms=now_ms, together=together)
+    _keep_heartbeat(check.pk, definition)
+    document = definition.document()
+    record_check_action(principal, "check.create", check, now_ms=now_ms, after=document)
+    return _version(check, "create", {name: (None, value) for name, value in document.items()})
+
+
+def _edit(
+    principal: Principal, check: Check, definition: CheckDefinition, now_ms: int, *, together: int = 0
+) -> CheckVersion:
+    before, after = document_of(check), definition.document()
+    names = list(dict.fromkeys((*before, *after)))
+    changed = {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
+    if not changed:
+        return _version(check, None, {})
+    if "name" in changed:
+        _refuse_taken_name(check.entity_id, definition.name)
+    was_running = _is_running(check)
+    check.version += 1
+    _write_row(check, definition)
+    _keep_heartbeat(check.pk, definition)
+    if changed.keys() == {"name"} or not (was_running or _is_running(check)):
+        schedule.follow(check.pk, definition, version=check.version)
+    elif not _is_running(check):
+        schedule.stop(check.pk, version=check.version, now_ms=now_ms)
+    elif not was_running:
+        schedule.start(check.pk, definition, version=check.version, now_ms=now_ms, together=together)
+    else:
+        schedule.restart(check.pk, definition, version=check.version, now_ms=now_ms, together=together)
+    record_check_action(
+        principal,
+        "check.update",
+        check,
+        now_ms=now_ms,
+        before={name: old for name, (old, _) in changed.items()},
+        after={name: new for name, (_, new) in changed.items()},
+    )
+    return _version(check, "update", changed)
+
+
+def _delete(principal: Principal, check: Check, now_ms: int) -> CheckVersion:
+    document = document_of(check)
+    gone = _version(check, "delete", {name: (value, None) for name, value in document.items()})
+    remove_results([check.pk])
+    check.delete()
+    record_check_action(principal, "check.delete", check, now_ms=now_ms, before=document)
+    return gone
+
+
+def _is_running(check: Check) -> bool:
+    return not check.paused and check.entity.lifecycle == Lifecycle.ACTIVE
+
+
+def _refuse_taken_name(entity_id: int, name: str) -> None:
+    if Check.objects.filter(entity_id=entity_id, name=name).exists():
+        taken = FieldError("name", "is already taken")
+        raise Conflict(f"The entity already has a check named {name!r}", errors=(taken,))
+
+
+def _write_row(check: Check, definition: CheckDefinition) -> None:
+    common = definition.common
+    check.name, check.kind, check.config = common.name, common.kind, definition.config_document
+    check.conditions, check.degraded_conditions = list(common.conditions), list(common.degraded_conditions)
+    check.interval_ms, check.timeout_ms = common.interval, common.timeout
+    check.degraded_above_ms = common.degraded_above
+    check.failure_threshold, check.success_threshold = common.failure_threshold, common.success_threshold
+    check.paused = common.paused
+    check.save()
+
+
+def _keep_heartbeat(check_id: int, definition: CheckDefinition) -> None:
+    """A check that waits for signs of life has a ping address; one that stops waiting loses it."""
+    if definition.check_kind.expectation(definition.config) is None:
+        Heartbeat.objects.filter(definition_id=check_id).delete()
+    else:
+        Heartbeat.objects.get_or_create(definition_id=check_id, defaults={"ping_id": uuid.uuid4()})
+
+
+def _version(
+    check: Check, action: Literal["create", "update", "delete"] | None, changed: Mapping[str, tuple[Any, Any]]
+) -> CheckVersion:
+    return CheckVersion(check.pk, check.uid, check.name, check.version, action, changed)

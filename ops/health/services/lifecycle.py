@@ -1,0 +1,27 @@
+"""What happens to checks when their entity is deleted, deactivated or activated again."""
+
+from collections.abc import Collection
+
+from core.clock import database_now_ms
+from core.permissions import Principal
+from ops.health.definition import definition_of
+from ops.health.models import Check
+from ops.health.services import schedule
+from ops.health.services.definitions import remove_results
+
+
+class CheckLifecycle:
+    """Listens to the catalogue, inside the transaction of the change; that change is audited there."""
+
+    def entity_activity_changed(self, *, principal: Principal, entity_id: int, active: bool) -> None:  # noqa: ARG002
+        now = database_now_ms()
+        checks = list(Check.objects.select_for_update().filter(entity_id=entity_id, paused=False))
+        schedule.lock_states([check.pk for check in checks])
+        for number, check in enumerate(checks):
+            if active:
+                schedule.start(check.pk, definition_of(check), version=check.version, now_ms=now, together=number)
+            else:
+                schedule.stop(check.pk, version=check.version, now_ms=now)
+
+    def entities_deleting(self, *, principal: Principal, entity_ids: Collection[int]) -> None:  # noqa: ARG002
+        remove_results(list(Check.objects.filter(entity_id__in=entity_ids).values_list("pk", flat=True)))

@@ -1,0 +1,94 @@
+"""What holds for every page: axe finds nothing, the console stays silent, nothing scrolls sideways, little is sent."""
+
+import pytest
+
+from core.permissions import Role
+from ops.health.models import Check
+from tests.browser import SignIn, Visitor
+from tests.fleet import add_fleet
+
+MOST_BYTES = 200_000
+PHONE = 390
+LOOKS = pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", PHONE)])
+
+PAGES = {
+    "overview": "/",
+    "overview, filtered": "/?status=unhealthy&team=payments",
+    "overview, nothing matches": "/?q=nothing-is-called-so",
+    "entities": "/entities",
+    "matrix": "/entities?view=matrix",
+    "entity": "/entities/payments-db",
+    "entity, impacted": "/entities/payments-api",
+    "entity without a check": "/entities/bare",
+    "new entity": "/new/entity",
+    "edit entity": "/entities/payments-db/edit",
+    "delete entity": "/entities/bare/delete",
+    "delete entity, refused": "/entities/payments-db/delete",
+    "checks": "/checks",
+    "check": "/checks/{check}",
+    "new check": "/new/check?entity=payments-db",
+    "new heartbeat": "/new/check?entity=payments-db&kind=heartbeat",
+    "edit check": "/checks/{check}/edit",
+    "delete check": "/checks/{check}/delete",
+}
+
+
+def address(name: str) -> str:
+    return PAGES[name].format(check=Check.objects.filter(entity__name="search").values_list("uid", flat=True).first())
+
+
+def inspect(visitor: Visitor, path: str) -> None:
+    """axe looks at the width that the visitor has; that nothing scrolls sideways is seen on a phone."""
+    width = (visitor.page.viewport_size or {"width": 0})["width"]
+    visitor.open(path)
+    assert visitor.accessibility_violations() == []
+    visitor.page.set_viewport_size({"width": PHONE, "height": 844})
+    assert visitor.scroll_width() <= PHONE, f"{path} scrolls sideways"
+    visitor.page.set_viewport_size({"width": width, "height": 844})
+    assert visitor.complaints == []
+
+
+@LOOKS
+def test_every_page_is_accessible_silent_and_fits_a_phone(
+    theme: str, width: int, sign_in: SignIn, transactional_db: None
+) -> None:
+    add_fleet()
+    visitor = sign_in(Role.ADMIN, theme=theme, width=width)
+
+    for name in PAGES:
+        inspect(visitor, address(name))
+
+
+@LOOKS
+def test_pages_of_an_empty_catalogue_are_accessible(
+    theme: str, width: int, sign_in: SignIn, transactional_db: None
+) -> None:
+    visitor = sign_in(Role.EDITOR, theme=theme, width=width)
+
+    for path in ("/", "/entities", "/checks"):
+        inspect(visitor, path)
+
+
+@LOOKS
+def test_sign_in_and_problem_pages_are_accessible(
+    theme: str, width: int, sign_in: SignIn, transactional_db: None
+) -> None:
+    stranger = sign_in(None, theme=theme, width=width)
+    inspect(stranger, "/login")
+    stranger.page.get_by_role("button", name="Sign in").click()
+    assert stranger.accessibility_violations() == []
+
+    viewer = sign_in(Role.VIEWER, theme=theme, width=width)
+    for path, title in (("/entities/nothing", "Not found"), ("/new/entity", "Not permitted")):
+        page = viewer.open(path)
+        assert page.get_by_role("heading", name=title).is_visible()
+        assert viewer.accessibility_violations() == []
+
+
+def test_a_page_is_light(sign_in: SignIn, transactional_db: None) -> None:
+    add_fleet()
+    visitor = sign_in(Role.ADMIN)
+
+    for path in ("/", "/entities", "/entities/payments-db", "/checks"):
+        visitor.open(path)
+        assert 0 < visitor.weight < MOST_BYTES

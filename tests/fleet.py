@@ -1,0 +1,85 @@
+"""A small fleet with every status, written as rows, for tests of pages."""
+
+from core.clock import now_ms
+from core.permissions import system_principal
+from core.pulse import record_pulse
+from core.validation import parse_model
+from entities.definition import EntityDefinition
+from entities.models import Entity
+from entities.services import save_entities
+from ops.health.domain import Status
+from ops.health.models import Check, CheckResult, CheckState, ResultDetail
+from ops.journal.services import NewEntry, record_entries
+
+HOSTILE = '<img src=x onerror="alert(1)">'
+REFUSED = "connection refused by 10.0.4.12:5432"
+
+
+def add_fleet() -> None:
+    """payments-db is unhealthy and impacts payments-api; search is degraded; the rest is fine, stale, paused or bare."""
+    principal = system_principal("tester")
+    definitions = [
+        {"name": "payments-db", "kind": "datastore", "team": "payments", "tier": 1, "title": HOSTILE,
+         "labels": {"region": "eu"}, "links": {"dashboard": "https://d.example.com", "runbook": "https://r.example.com"}},
+        {"name": "payments-api", "kind": "service", "team": "payments", "tier": 1, "depends_on": ["payments-db"]},
+        {"name": "search", "kind": "service", "team": "search", "environment": "staging"},
+        {"name": "mailer", "kind": "service", "team": "platform"},
+        {"name": "backup", "kind": "job", "team": "platform"},
+        {"name": "reporting", "kind": "service"},
+        {"name": "bare", "kind": "host"},
+    ]  # fmt: skip
+    save_entities(principal=principal, definitions=[parse_model(EntityDefinition, item) for item in definitions])
+    add_check("payments-db", "tcp", Status.UNHEALTHY, kind="tcp", message=REFUSED, seconds_ago=180)
+    add_check("payments-api", "http", Status.HEALTHY)
+    add_check("search", "http", Status.DEGRADED, message=f"{HOSTILE} took 812 ms", seconds_ago=660)
+    add_check("mailer", "http", Status.HEALTHY)
+    add_check("backup", "http", Status.HEALTHY, fresh=False)
+    add_check("reporting", "http", Status.HEALTHY, paused=True)
+    record_entries(
+        [
+            NewEntry(
+                entity_id=Entity.objects.get(name="payments-db").pk, at_ms=now_ms() - 180_000, kind="check.status",
+                subject="tcp", before="healthy", after="unhealthy", message=REFUSED,
+            )
+        ]
+    )  # fmt: skip
+    show_signs_of_life()
+
+
+def show_signs_of_life() -> None:
+    record_pulse("scheduler")
+    record_pulse("worker")
+
+
+def add_check(
+    entity: str,
+    name: str,
+    status: Status,
+    *,
+    kind: str = "http",
+    message: str = "",
+    seconds_ago: int = 7_200,
+    fresh: bool = True,
+    paused: bool = False,
+) -> Check:
+    now = now_ms()
+    last = now - (2_000 if fresh else 600_000)
+    check = Check.objects.create(
+        entity=Entity.objects.get(name=entity), name=name, kind=kind, interval_ms=30_000, timeout_ms=5_000,
+        config={"url": "https://example.com/health"} if kind == "http" else {"host": "10.0.4.12", "port": 5432},
+        degraded_above_ms=500 if kind == "http" else None, paused=paused,
+    )  # fmt: skip
+    CheckState.objects.create(
+        definition=check, interval_ms=30_000, timeout_ms=5_000, status=status, since_ms=now - seconds_ago * 1_000,
+        next_due_ms=None if paused else now + 28_000, fresh_until_ms=last + (3_600_000 if fresh else 60_000),
+        last_slot_ms=last, last_at_ms=last, last_outcome=status, last_duration_us=23_000, last_message=message,
+    )  # fmt: skip
+    slots = [last - number * 30_000 for number in range(12)]
+    CheckResult.objects.bulk_create(
+        CheckResult(check_id=check.pk, slot_ms=slot, late_ms=5, duration_us=23_000, outcome=status) for slot in slots
+    )
+    if message:
+        ResultDetail.objects.bulk_create(
+            ResultDetail(check_id=check.pk, slot_ms=slot, phase="", message=message) for slot in slots
+        )
+    return check

@@ -19,6 +19,7 @@ app = Celery("quarterdeck")
 app.conf.update(
     broker_url=settings.REDIS_URL.replace("unix://", "redis+socket://", 1),
     broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
     broker_transport_options={**_REDIS_TIMEOUTS, "global_keyprefix": "quarterdeck:"},
     task_ignore_result=True,
     task_serializer="json",

@@ -3,9 +3,10 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 DJLINT_FILES := templates
 
-.PHONY: help run test check lock clean format
+.PHONY: help run test check audit lock clean format
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-8s %s\n", $$1, $$2}'
@@ -16,20 +17,21 @@ $(VENV)/.created: deploy/find-python.sh
 
 $(VENV)/.runtime: $(VENV)/.created requirements.txt
 	@echo "Installing what Quarterdeck needs into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(PIP) install --require-hashes -r requirements.txt
 	@touch $@
 
 $(VENV)/.development: $(VENV)/.runtime requirements-dev.txt
 	@echo "Installing the development tools into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(PIP) install --require-hashes -r requirements-dev.txt
 	@touch $@
 
+# Loopback may be checked, so that a first try finds something to check; a variable that is there wins, empty or not.
 run: $(VENV)/.runtime ## Start everything on embedded parts and serve the dashboard
-	@exec $(BIN)/python manage.py serve
+	@QUARTERDECK_PROBE_ALLOW_CIDRS="$${QUARTERDECK_PROBE_ALLOW_CIDRS-127.0.0.0/8,::1/128}" exec $(BIN)/python manage.py serve
 
 test: $(VENV)/.development ## Run the tests on SQLite and on PostgreSQL
-	@$(BIN)/python -m pytest -q -n 2 --database=sqlite
-	@$(BIN)/python -m pytest -q -n 2 --database=postgresql
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --database=sqlite
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --database=postgresql
 
 check: $(VENV)/.development ## Lint, type-check, hold the architecture, look for known vulnerabilities
 	@$(BIN)/ruff check .
@@ -39,6 +41,10 @@ check: $(VENV)/.development ## Lint, type-check, hold the architecture, look for
 	@$(BIN)/djlint $(DJLINT_FILES) --check --quiet
 	@$(BIN)/djlint $(DJLINT_FILES) --lint --quiet
 	@$(BIN)/bandit -q -r core entities ops manage.py -c pyproject.toml
+	@$(MAKE) --no-print-directory audit
+
+audit: $(VENV)/.development ## Look for known vulnerabilities in the pinned dependencies, where the network allows it
+	@sh deploy/audit.sh $(BIN)/pip-audit requirements.txt
 
 format: $(VENV)/.development ## Format the code and the templates
 	@$(BIN)/ruff check --fix .

@@ -12,8 +12,9 @@ from django.conf import settings
 from django.test import Client
 
 from core.postgresql import ANSWER_TIMEOUT_SECONDS, BoundedConnection
+from tests.core.instances import create_database, running
 from tests.faults.proxy import FreezingProxy
-from tests.services import free_port, run_valkey
+from tests.services import free_port, run_valkey, wait_for
 
 
 @pytest.fixture
@@ -61,3 +62,41 @@ def test_a_statement_gives_up_when_the_server_stops_answering(database: Freezing
 
         assert time.monotonic() - started < ANSWER_TIMEOUT_SECONDS + 0.5
         assert connection.closed
+
+
+def test_every_answer_comes_in_time_while_the_database_hangs(database: FreezingProxy, tmp_path: Path) -> None:
+    direct = urlsplit(create_database()["DATABASE_URL"])
+    through_proxy = direct._replace(netloc=f"quarterdeck@127.0.0.1:{database.port}").geturl()
+    with running(tmp_path / "data", DATABASE_URL=through_proxy) as instance:
+        token = {"Authorization": "Bearer qd_unknown"}
+        session = {"Cookie": f"quarterdeck_session_{instance.port}={'x' * 32}"}
+        assert instance.get("/api/v1/entities", **token)[0] == 401
+        database.freeze()
+
+        for path, headers, limit in (
+            ("/readyz", {}, 3),
+            ("/api/v1/entities", token, 5),
+            ("/", session, 5),
+            ("/", session, 5),
+        ):
+            started = time.monotonic()
+            status, body = instance.get(path, **headers)
+            assert (path, status) == (path, 503)
+            assert time.monotonic() - started < limit, path
+            assert b"Traceback" not in body
+        assert instance.get("/healthz")[0] == 200
+
+        database.thaw()
+        wait_for(lambda: instance.get("/api/v1/entities", **token)[0] == 401, seconds=20, what="the database")
+
+
+def test_pages_answer_in_time_while_the_broker_hangs(broker: FreezingProxy, tmp_path: Path) -> None:
+    with running(tmp_path / "data", REDIS_URL=f"redis://127.0.0.1:{broker.port}/0") as instance:
+        broker.freeze()
+
+        for path, status in (("/login", 200), ("/metrics", 200), ("/healthz", 200), ("/readyz", 503)):
+            started = time.monotonic()
+            assert instance.get(path)[0] == status
+            assert time.monotonic() - started < 5, path
+        code, seconds = instance.stop()
+        assert (code, seconds < 10) == (0, True)

@@ -1,6 +1,5 @@
 """The whole way of a result, with real targets and a real database."""
 
-import asyncio
 import socket
 import threading
 import time
@@ -15,7 +14,7 @@ from ops.health.checks import KINDS
 from ops.health.checks.kind import Observation, ProbeContext
 from ops.health.checks.tcp import TcpKind
 from ops.health.domain import Status
-from ops.health.engine import probing, spine
+from ops.health.engine import spine
 from ops.health.engine.commit import commit_outcomes
 from ops.health.engine.spine import Engine
 from ops.health.models import Check, CheckResult, CheckState, ResultDetail
@@ -51,7 +50,7 @@ def test_a_due_check_is_probed_judged_and_stored(engine: Engine, target: Target)
     state = state_of(check)
     assert (summary.committed, summary.discarded) == (1, 0)
     assert (state.status, state.last_message) == (Status.HEALTHY, "")
-    assert CheckResult.objects.get().duration_us == (state.last_duration_us or 0) > 0
+    assert CheckResult.objects.get().duration_us == state.last_duration_us > 0  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(
@@ -146,7 +145,7 @@ def test_a_slot_is_not_run_before_its_time(engine: Engine, target: Target) -> No
 
     engine.run_due_checks()
 
-    assert (state_of(check).last_at_ms or 0) >= due
+    assert state_of(check).last_at_ms >= due  # type: ignore[operator]
     assert CheckResult.objects.get().late_ms < 300
 
 
@@ -266,25 +265,6 @@ def test_a_kind_that_crashes_takes_no_neighbour_along(
 
     assert state_of(crashing).last_message == "the probe itself failed: RuntimeError"
     assert (state_of(crashing).last_outcome, state_of(fine).status) == (Status.UNKNOWN, Status.HEALTHY)
-
-
-class _EndlessKind(TcpKind):
-    async def probe(self, config: Any, context: ProbeContext) -> Observation:
-        await asyncio.sleep(60)
-        raise AssertionError
-
-
-def test_a_probe_that_overstays_its_time_is_cut_off(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(KINDS._items, "tcp", _EndlessKind())
-    monkeypatch.setattr(probing, "OVERTIME_SECONDS", 0.1)
-    check = make_check("tcp", {"host": "127.0.0.1", "port": 1}, timeout_ms=100)
-
-    engine.run_due_checks()
-
-    assert (state_of(check).status, state_of(check).last_message) == (
-        Status.UNHEALTHY,
-        "the probe did not end in time",
-    )
 
 
 def test_a_commit_that_fails_once_is_tried_again(

@@ -1,0 +1,81 @@
+"""What the documents list is what the code has."""
+
+import re
+from pathlib import Path
+
+import pytest
+from prometheus_client.metrics import MetricWrapperBase
+from pydantic.fields import FieldInfo
+
+from core.config import Config
+from core.config_errors import allowed_values, is_secret, variable
+from core.config_sources import LOCATORS
+from core.telemetry import metrics
+
+ROOT = Path(__file__).resolve().parents[2]
+SETTINGS = (ROOT / "docs/configuration.md").read_text()
+METRICS = (ROOT / "docs/metrics.md").read_text()
+DOCUMENTS = sorted(path for path in ROOT.glob("*.md")) + sorted((ROOT / "docs").rglob("*.md"))
+
+
+def default_of(field: str, info: FieldInfo) -> str:
+    value = info.default
+    if value is None or value == ():
+        return "-"
+    if isinstance(value, tuple):
+        return f"`{','.join(value)}`"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f"`./{value}`" if field == "data_dir" else f"`{value}`"
+
+
+def setting_row(field: str, info: FieldInfo) -> str:
+    secret = " Secret." if is_secret(info) else ""
+    return f"| `{variable(field)}` | {default_of(field, info)} | {allowed_values(info)} | {info.description}{secret} |"
+
+
+def metric_row(metric: MetricWrapperBase) -> str:
+    name = metric._name + ("_total" if metric._type == "counter" else "")
+    labels = ", ".join(f"`{label}`" for label in metric._labelnames) or "-"
+    return f"| `{name}` | {metric._type} | {labels} | {metric._documentation} |"
+
+
+def test_every_setting_is_documented_as_it_is() -> None:
+    rows = [setting_row(field, info) for field, info in Config.model_fields.items()]
+    rows += [f"| `{name}` | {text} |" for name, text in LOCATORS.items()]
+
+    assert [row for row in rows if row not in SETTINGS] == []
+
+
+def test_no_setting_is_documented_that_does_not_exist() -> None:
+    known = {variable(field) for field in Config.model_fields} | set(LOCATORS)
+
+    for document in DOCUMENTS:
+        assert set(re.findall(r"QUARTERDECK_[A-Z_]+[A-Z]", document.read_text())) <= known, document.name
+
+
+def test_every_metric_is_documented_as_it_is() -> None:
+    own = [item for item in vars(metrics).values() if isinstance(item, MetricWrapperBase)]
+    rows = [metric_row(metric) for metric in own]
+
+    assert [row for row in rows if row not in METRICS] == []
+    documented = set(re.findall(r"^\| `(quarterdeck_\w+)`", METRICS, re.MULTILINE))
+    assert documented == {row.split("`")[1] for row in rows}
+
+
+def test_metrics_keep_to_the_conventions() -> None:
+    for metric in (item for item in vars(metrics).values() if isinstance(item, MetricWrapperBase)):
+        assert metric._name.startswith("quarterdeck_")
+        assert metric._type != "histogram" or metric._name.endswith(("_seconds", "_bytes"))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_within_the_repository_leads_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:|mailto:|#)([^)#]+)", document.read_text()):
+        assert (document.parent / target).exists(), target
+
+
+def test_every_make_target_named_in_the_documents_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for document in DOCUMENTS:
+        assert set(re.findall(r"`make ([a-z-]+)`", document.read_text())) <= targets, document.name

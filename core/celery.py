@@ -9,6 +9,8 @@ import os
 from celery import Celery
 from django.conf import settings
 
+from core.worker_signals import connect_worker_signals
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
 
 _REDIS_TIMEOUTS = {"socket_timeout": 5, "socket_connect_timeout": 2, "socket_keepalive": True}
@@ -17,6 +19,7 @@ app = Celery("quarterdeck")
 app.conf.update(
     broker_url=settings.REDIS_URL.replace("unix://", "redis+socket://", 1),
     broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
     broker_transport_options={**_REDIS_TIMEOUTS, "global_keyprefix": "quarterdeck:"},
     task_ignore_result=True,
     task_serializer="json",
@@ -34,4 +37,5 @@ app.conf.update(
         "health.prune_results": {"task": "health.prune_results", "schedule": 600.0, "options": {"expires": 600.0}},
     },
 )
+connect_worker_signals()
 app.autodiscover_tasks(["ops.health"])

@@ -5,36 +5,22 @@ XDG configuration folder), environment variables ``QUARTERDECK_*``, secret files
 variable in lower case, in ``QUARTERDECK_SECRETS_DIR``, default ``/run/secrets``).
 """
 
-import difflib
 import ipaddress
-import os
+import re
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
+import dj_database_url
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SecretsSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-PREFIX = "QUARTERDECK_"
-LOCATORS = ("QUARTERDECK_CONFIG", "QUARTERDECK_SECRETS_DIR")
-"""Variables that say where the other sources are; they are not settings themselves."""
+from core.config_errors import PREFIX, ConfigurationError, explain, unknown_variables, variable
+from core.config_sources import LOCATORS, config_file, ordered_sources, refuse_missing_locations, secrets_dir
 
 type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-class ConfigurationError(Exception):
-    """A setting is wrong. Each line names the setting, its value unless secret, and what is allowed."""
-
-    def __init__(self, lines: list[str]) -> None:
-        super().__init__("\n".join(lines))
-        self.lines = lines
 
 
 def _split(value: object) -> object:
@@ -46,105 +32,172 @@ def _split(value: object) -> object:
 
 type CommaSeparated[T] = Annotated[tuple[T, ...], NoDecode, BeforeValidator(_split)]
 
+_HOST_PATTERN = re.compile(r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
+
+
+def allowed(text: str) -> dict[str, str]:
+    """What a setting accepts, in words; used in error lines and in ``docs/configuration.md``."""
+    return {"allowed": text}
+
 
 class Config(BaseSettings):
     """Every setting of Quarterdeck. ``docs/configuration.md`` is held to this class by a test."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, hide_input_in_errors=True)
 
     production: bool = Field(default=False, description="Refuse to start with settings that are unsafe in production.")
     debug: bool = Field(
         default=False, description="Django's debug mode: tracebacks in the browser. Never in production."
     )
     data_dir: Path = Field(
-        default=Path("var"), description="Folder for the embedded database, broker, logs and generated secrets."
+        default=Path("var"),
+        description="Folder for the embedded database, broker, logs and generated secrets.",
+        json_schema_extra={**allowed("a folder that can be written, or created")},
     )
-    http_host: str = Field(default="127.0.0.1", description="Address that the web server listens on.")
+    http_host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="Address that the web server listens on; `0.0.0.0` for all.",
+        json_schema_extra={**allowed("an IP address, or a host name of this machine")},
+    )
     http_port: int = Field(default=8000, ge=1, le=65535, description="Port that the web server listens on.")
     web_workers: int = Field(default=1, ge=1, le=64, description="Processes of the web server.")
     web_threads: int = Field(default=8, ge=1, le=256, description="Threads that serve requests, in each web process.")
     worker_concurrency: int = Field(default=2, ge=1, le=256, description="Processes of the Celery worker.")
     database_url: SecretStr | None = Field(
-        default=None, description="`postgresql://user:password@host:port/name`; unset: SQLite in the data folder."
+        default=None,
+        description="Database; unset: SQLite in the data folder.",
+        json_schema_extra={**allowed("postgresql://user:password@host:port/name or sqlite:///path")},
     )
     redis_url: SecretStr | None = Field(
-        default=None, description="`redis://` or `rediss://` URL of the broker; unset: the embedded Valkey."
+        default=None,
+        description="Broker, Valkey or Redis; unset: the embedded Valkey.",
+        json_schema_extra={**allowed("redis://host:port/0, rediss://host:port/0 or unix:///path")},
     )
     secret_key: SecretStr | None = Field(
         default=None,
         min_length=32,
-        description="Signs sessions; at least 32 characters; unset: generated into the data folder.",
+        description="Signs sessions; unset: generated into the data folder.",
+        json_schema_extra={**allowed("at least 32 random characters")},
     )
     allowed_hosts: CommaSeparated[str] = Field(
-        default=("localhost", "127.0.0.1", "[::1]"), description="Host names that the web server answers to."
+        default=("localhost", "127.0.0.1", "[::1]"),
+        description="Host names that the web server answers to.",
+        json_schema_extra={**allowed("host names separated by commas, without scheme or port")},
     )
     trusted_origins: CommaSeparated[str] = Field(
         default=(),
-        description="Origins such as `https://status.example.com` that may post forms, behind a proxy that ends TLS.",
+        description="Origins that may post forms, behind a proxy that ends TLS.",
+        json_schema_extra={**allowed("origins such as https://status.example.com, separated by commas")},
     )
     https: bool = Field(default=False, description="Served over HTTPS: secure cookies and HSTS.")
     admin_password: SecretStr | None = Field(
         default=None,
         min_length=8,
         description="Password of the first user `admin`; unset: generated at the first start.",
+        json_schema_extra={**allowed("at least 8 characters")},
     )
     metrics_token: SecretStr | None = Field(
         default=None,
         min_length=8,
         description="Bearer token for `/metrics` and `/sd/prometheus`; unset: loopback clients only.",
+        json_schema_extra={**allowed("at least 8 characters")},
     )
     probe_allow_cidrs: CommaSeparated[Network] = Field(
         default=(),
         description="Networks that checks may reach although refused by default: loopback, the platform's own stores.",
+        json_schema_extra={**allowed("networks such as 127.0.0.0/8,::1/128, separated by commas; empty: none")},
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log event that is written."
     )
     sentry_dsn: SecretStr | None = Field(
-        default=None, description="Where the platform reports its own errors; unset: nowhere."
+        default=None,
+        description="Where the platform reports its own errors; unset: nowhere.",
+        json_schema_extra={**allowed("https://key@host/number")},
     )
 
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+        try:
+            return value.expanduser().absolute()
+        except RuntimeError as error:
+            raise ValueError("unknown home folder") from error
 
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not value.get_secret_value().startswith(
-            ("postgresql://", "postgres://", "sqlite:///")
-        ):
-            raise ValueError("expected postgresql://user:password@host:port/name or sqlite:///path")
+        if value is not None:
+            url = value.get_secret_value()
+            if not url.startswith(("postgresql://", "postgres://", "sqlite:///")):
+                raise ValueError("unknown scheme")
+            if not dj_database_url.parse(url)["NAME"]:
+                raise ValueError("no database named")
         return value
 
     @field_validator("redis_url")
     @classmethod
     def _known_broker(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("expected redis://host:port/0, rediss://host:port/0 or unix:///path")
+        if value is not None:
+            url = urlsplit(value.get_secret_value())
+            if url.scheme not in {"redis", "rediss", "unix"} or not (
+                url.path if url.scheme == "unix" else url.hostname
+            ):
+                raise ValueError("unknown scheme or no host")
+            _ = url.port  # raises for a port that is no number
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _host_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or not all(_HOST_PATTERN.fullmatch(host) for host in value):
+            raise ValueError("not host names")
+        return value
+
+    @field_validator("trusted_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            url = urlsplit(origin)
+            if url.scheme not in {"http", "https"} or not url.hostname or url.path or url.query:
+                raise ValueError("not origins")
+        return value
+
+    @field_validator("sentry_dsn")
+    @classmethod
+    def _dsn(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            url = urlsplit(value.get_secret_value())
+            if url.scheme not in {"http", "https"} or not url.username or not url.path.rsplit("/", 1)[-1].isdigit():
+                raise ValueError("not a DSN")
         return value
 
     @model_validator(mode="after")
     def _safe_in_production(self) -> "Config":
-        if not self.production:
-            return self
-        wrong = [
-            message
-            for unsafe, message in (
-                (self.secret_key is None, "QUARTERDECK_SECRET_KEY must be set in production"),
-                (self.debug, "QUARTERDECK_DEBUG must be off in production"),
-                (self.metrics_token is None, "QUARTERDECK_METRICS_TOKEN must be set in production"),
-                (
-                    "allowed_hosts" not in self.model_fields_set or "*" in self.allowed_hosts,
-                    "QUARTERDECK_ALLOWED_HOSTS must name the hosts in production",
-                ),
-            )
-            if unsafe
-        ]
-        if wrong:
-            raise ValueError("; ".join(wrong))
+        if self.production and (wrong := self._unsafe_settings()):
+            raise PydanticCustomError("unsafe_in_production", "{lines}", {"lines": "\n".join(wrong)})
         return self
+
+    def _unsafe_settings(self) -> list[str]:
+        key = self.secret_key.get_secret_value() if self.secret_key else ""
+        rules = (
+            (not key, "QUARTERDECK_SECRET_KEY: must be set in production; expected at least 32 random characters"),
+            (
+                bool(key) and (len(set(key)) < 8 or key.startswith("django-insecure")),
+                "QUARTERDECK_SECRET_KEY: can be guessed; expected at least 32 random characters in production",
+            ),
+            (self.debug, "QUARTERDECK_DEBUG: True is not allowed in production; expected false"),
+            (
+                self.metrics_token is None,
+                "QUARTERDECK_METRICS_TOKEN: must be set in production; expected at least 8 characters",
+            ),
+            (
+                "allowed_hosts" not in self.model_fields_set or "*" in self.allowed_hosts,
+                "QUARTERDECK_ALLOWED_HOSTS: must name the hosts in production; expected names and no *",
+            ),
+        )
+        return [line for unsafe, line in rules if unsafe]
 
     @classmethod
     def settings_customise_sources(
@@ -155,47 +208,7 @@ class Config(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - ours knows its folder
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        secrets = Path(os.environ.get("QUARTERDECK_SECRETS_DIR", "/run/secrets"))
-        sources = [init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=config_file())]
-        if secrets.is_dir():
-            sources.insert(1, SecretsSettingsSource(settings_cls, secrets_dir=secrets))
-        return tuple(sources)
-
-
-def config_file() -> Path:
-    named = os.environ.get("QUARTERDECK_CONFIG")
-    if named:
-        return Path(named)
-    base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-    return Path(base) / "quarterdeck" / "config.toml"
-
-
-def variable(field: str) -> str:
-    return f"{PREFIX}{field.upper()}"
-
-
-def _unknown_variables() -> list[str]:
-    known = {variable(field) for field in Config.model_fields} | set(LOCATORS)
-    lines = []
-    for name in sorted(os.environ):
-        if name.startswith(PREFIX) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            lines.append(f"{name}: no such setting{hint}")
-    return lines
-
-
-def _explain(error: dict[str, Any]) -> str:
-    if not error["loc"]:
-        return str(error["msg"]).removeprefix("Value error, ")
-    field = str(error["loc"][0])
-    message = str(error["msg"]).removeprefix("Value error, ")
-    info = Config.model_fields.get(field)
-    if info is None:
-        return f"{field} in {config_file()}: no such setting"
-    secret = "SecretStr" in str(info.annotation)
-    value = "" if secret else f" (given {error['input']!r})"
-    return f"{variable(field)}: {message}{value}"
+        return ordered_sources(settings_cls, init_settings, env_settings)
 
 
 def load_config() -> Config:
@@ -203,17 +216,19 @@ def load_config() -> Config:
 
     Raises ``ConfigurationError`` with one line per wrong setting.
     """
-    named = os.environ.get("QUARTERDECK_CONFIG")
-    if named and not Path(named).is_file():
-        raise ConfigurationError([f"QUARTERDECK_CONFIG: no such file (given {named!r})"])
-    if unknown := _unknown_variables():
+    refuse_missing_locations()
+    if unknown := unknown_variables({variable(field) for field in Config.model_fields} | set(LOCATORS)):
         raise ConfigurationError(unknown)
     try:
         return Config()
     except ValidationError as error:
-        raise ConfigurationError([_explain(dict(item)) for item in error.errors()]) from None
+        fields = Config.model_fields
+        given = {tuple(item["loc"][:1]): item for item in error.errors()}.values()
+        raise ConfigurationError([line for item in given for line in explain(item, fields)]) from None
+    except OSError as error:
+        raise ConfigurationError([f"{error.filename or secrets_dir()}: cannot be read: {error.strerror}"]) from None
     except ValueError as error:
-        raise ConfigurationError([f"{config_file()}: {error}"]) from None
+        raise ConfigurationError([f"{config_file()}: is not valid TOML: {error}"]) from None
 
 
 @cache

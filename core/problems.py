@@ -1,20 +1,35 @@
 """The one table from domain error to HTTP: a problem document (RFC 9457), a page, or a fragment for htmx."""
 
+import sys
 from dataclasses import asdict, dataclass
 
 import orjson
+import structlog
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
-from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.http import urlencode
+from kombu.exceptions import OperationalError as BrokerError
 from opentelemetry import trace
+from redis import RedisError
 
 from core import errors
 from core.errors import FieldError
+from core.telemetry.error_reports import report_error
 from core.telemetry.logging import current_request_id
+
+log = structlog.get_logger(__name__)
+
+_PLAIN_PAGE = (
+    '<!DOCTYPE html><html lang="en"><title>{title}</title>'
+    '<div role="alert"><h1>{title}</h1><p>{detail}</p><p>Request {request_id}</p></div></html>'
+)
 
 STATUS_OF: dict[type[errors.QuarterdeckError], int] = {
     errors.ValidationFailed: 422,
@@ -58,10 +73,12 @@ def problem_of(error: BaseException) -> Problem:
             )
         case RequestDataTooBig():
             return Problem(413, errors.PayloadTooLarge.title, "The body is over the limit.", "payload_too_large")
-        case SuspiciousOperation():
+        case SuspiciousOperation() | BadRequest() | MultiPartParserError():
             return Problem(400, "Bad request", "The request cannot be understood.", "bad_request")
         case OperationalError() | InterfaceError():
             return Problem(503, errors.Unavailable.title, "The database does not answer in time.", "unavailable", (), 5)
+        case BrokerError() | RedisError():
+            return Problem(503, errors.Unavailable.title, "The broker does not answer in time.", "unavailable", (), 5)
         case _:
             return Problem(500, "Internal error", "The error was logged under the request id.", "internal_error")
 
@@ -86,12 +103,49 @@ def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
         else:
             response = redirect(login)
     else:
-        template = "problem.html#fragment" if request.headers.get("HX-Request") else "problem.html"
-        context = {"problem": problem, "request_id": current_request_id()}
-        response = render(request, template, context, status=problem.status)
+        response = _problem_page(request, problem)
     if problem.retry_after_seconds is not None:
         response["Retry-After"] = str(problem.retry_after_seconds)
     return response
+
+
+def _problem_page(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """The page or fragment. When a store is down it must not ask that store who is signed in."""
+    if problem.status >= 500:
+        request.user = AnonymousUser()
+        if hasattr(request, "session"):
+            request.session.modified = False
+    template = "problem.html#fragment" if request.headers.get("HX-Request") else "problem.html"
+    context = {"problem": problem, "request_id": current_request_id()}
+    try:
+        return render(request, template, context, status=problem.status)
+    except Exception:  # the last resort, whatever the template met
+        log.exception("http.problem_page_failed")
+        page = format_html(_PLAIN_PAGE, title=problem.title, detail=problem.detail, request_id=current_request_id())
+        return HttpResponse(page, status=problem.status)
+
+
+def answer_exception(request: HttpRequest, error: BaseException) -> HttpResponse:
+    """The answer to an exception that reached the edge; one that nobody foresaw is logged and reported."""
+    problem = problem_of(error)
+    if problem.status == 503:
+        log.warning("http.unavailable", error=str(error)[:500])
+    elif problem.status >= 500:
+        log.error("http.request_failed", exc_info=error, code=problem.code)
+        report_error(error)
+    return respond(request, problem)
+
+
+def handle_error(request: HttpRequest, exception: BaseException | None = None) -> HttpResponse:
+    """Django's handler of unmatched addresses and of errors outside of views (``handler404`` and the others)."""
+    return answer_exception(request, exception or sys.exception() or Http404())
+
+
+def refuse_forgery(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Django's ``CSRF_FAILURE_VIEW``."""
+    detail = "The form is out of date or came from another site. Load the page again."
+    log.warning("http.forgery_refused", reason=reason)
+    return respond(request, Problem(403, "Not permitted", detail, "csrf_failed"))
 
 
 def problem_json(problem: Problem) -> HttpResponse:

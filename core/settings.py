@@ -3,11 +3,16 @@
 import secrets
 import sys
 from pathlib import Path
+from typing import cast
+from urllib.parse import quote
 
 import dj_database_url
 from django.utils.csp import CSP
 
-from core.config import Config, ConfigurationError, get_config
+from core.config import Config, get_config
+from core.config_errors import ConfigurationError
+from core.data_dir import DataDir
+from core.postgresql import STATEMENT_TIMEOUT_MS, BoundedConnection
 from core.telemetry.logging import configure_logging
 
 try:
@@ -17,14 +22,15 @@ except ConfigurationError as error:
     sys.exit(2)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = DataDir(config.data_dir)
 
 
 def _secret_key(config: Config) -> str:
     if config.secret_key is not None:
         return config.secret_key.get_secret_value()
-    file = config.data_dir / "secret_key"
+    file = DATA_DIR.secret_key
     try:
-        config.data_dir.mkdir(parents=True, exist_ok=True)
+        config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not file.exists():
             draft = file.with_suffix(f".{secrets.token_hex(4)}")
             draft.touch(mode=0o600)
@@ -64,8 +70,9 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "core.middleware.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "core.middleware.BodyLimitMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -95,23 +102,26 @@ TEMPLATES = [
     }
 ]
 
-STATEMENT_TIMEOUT_MS = 4_000
-"""No statement outlives a page's 5 s, whatever the database does."""
-
 
 def _database(config: Config) -> dict[str, object]:
-    url = (
-        config.database_url.get_secret_value()
-        if config.database_url
-        else f"sqlite:///{config.data_dir}/quarterdeck.sqlite3"
-    )
-    database: dict[str, object] = dict(dj_database_url.parse(url))
+    if config.database_url is None:
+        database: dict[str, object] = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(DATA_DIR.sqlite)}
+    else:
+        database = dict(dj_database_url.parse(config.database_url.get_secret_value()))
+    given = cast("dict[str, object]", database.get("OPTIONS", {}))
     if "postgresql" in str(database["ENGINE"]):
+        limits = f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout=3000 -c timezone=UTC"
         database["OPTIONS"] = {
             "connect_timeout": 3,
             "tcp_user_timeout": STATEMENT_TIMEOUT_MS,
-            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout=3000 -c timezone=UTC",
-            "pool": {"min_size": 1, "max_size": max(4, config.web_threads), "timeout": 3},
+            **given,
+            "options": f"{given.get('options', '')} {limits}".strip(),
+            "pool": {
+                "connection_class": BoundedConnection,
+                "min_size": 1,
+                "max_size": max(4, config.web_threads),
+                "timeout": 3,
+            },
         }
     else:
         database["OPTIONS"] = {
@@ -120,13 +130,14 @@ def _database(config: Config) -> dict[str, object]:
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;",
         }
         database["CONN_MAX_AGE"] = None
+        database["TEST"] = {"NAME": str(config.data_dir / "test.sqlite3")}  # a file, locked as the real one is
     return database
 
 
 DATABASES = {"default": _database(config)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = config.redis_url.get_secret_value() if config.redis_url else f"unix://{config.data_dir}/valkey.sock"
+REDIS_URL = config.redis_url.get_secret_value() if config.redis_url else f"unix://{quote(str(DATA_DIR.broker_socket))}"
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -141,7 +152,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 STATIC_URL = "static/"
-STATIC_ROOT = config.data_dir / "static"
+STATIC_ROOT = DATA_DIR.static
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
@@ -168,6 +179,8 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if config.https el
 SESSION_COOKIE_NAME = f"quarterdeck_session_{config.http_port}"
 CSRF_COOKIE_NAME = f"quarterdeck_csrf_{config.http_port}"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = config.https
+CSRF_FAILURE_VIEW = "core.problems.refuse_forgery"
+MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"  # an error page reads no session
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"

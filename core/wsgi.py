@@ -1,9 +1,20 @@
 """WSGI entry point of the web server."""
 
+import multiprocessing
 import os
 
 from django.core.wsgi import get_wsgi_application
 
+from core.config import get_config
+from core.lifeline import die_with_parent
+from core.telemetry.error_reports import start_error_reports
+from core.telemetry.tracing import start_tracing
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
 
+if (server := multiprocessing.parent_process()) is not None and server.pid is not None:
+    die_with_parent(server.pid)
+
+start_tracing()
+start_error_reports(get_config())
 application = get_wsgi_application()

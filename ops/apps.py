@@ -7,10 +7,13 @@ class OpsConfig(AppConfig):
 
     def ready(self) -> None:
         # Imported here because models may only be loaded once every application is known.
+        from entities.catalog.sections import SECTIONS  # noqa: PLC0415
         from entities.lifecycle import register_lifecycle_listener  # noqa: PLC0415
         from entities.status import register_status_source  # noqa: PLC0415
+        from ops.health.catalog import ChecksSection  # noqa: PLC0415
         from ops.health.selectors import entity_statuses  # noqa: PLC0415
         from ops.health.services import CheckLifecycle  # noqa: PLC0415
 
         register_status_source(entity_statuses)
         register_lifecycle_listener(CheckLifecycle())
+        SECTIONS.register("checks", ChecksSection())

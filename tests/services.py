@@ -14,9 +14,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def wait_for(condition, *, seconds: float = 15, what: str = "the condition") -> object:  # type: ignore[no-untyped-def]
+def wait_for(condition: Callable[[], Any], *, seconds: float = 15, what: str = "the condition") -> Any:
     """The first true value of ``condition()``; fails after ``seconds``."""
     deadline = time.monotonic() + seconds
     while True:

@@ -1,8 +1,10 @@
 """Structured logs: one JSON object a line, with the ids of the request and the trace, secrets redacted."""
 
 import logging.config
+import logging.handlers
 import re
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -62,27 +64,34 @@ _SHARED: list[Processor] = [
 ]
 
 
-def configure_logging(level: str) -> None:
-    """Send structlog and the standard library's loggers through one JSON formatter to standard error."""
+def json_formatter() -> structlog.stdlib.ProcessorFormatter:
+    """The formatter of every log line, for servers that set up their loggers by themselves."""
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=_SHARED,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()],
+    )
+
+
+def configure_logging(level: str, *, file: Path | None = None) -> None:
+    """Send structlog and the standard library's loggers through one JSON formatter to standard error, or to a file."""
+    target: dict[str, Any] = {"class": "logging.StreamHandler", "formatter": "json"}
+    if file is not None:
+        target |= {"class": "logging.handlers.RotatingFileHandler", "filename": file, "maxBytes": 10_000_000}
+        target |= {"backupCount": 3, "delay": True}
     logging.config.dictConfig(
         {
             "version": 1,
             "disable_existing_loggers": False,
-            "formatters": {
-                "json": {
-                    "()": structlog.stdlib.ProcessorFormatter,
-                    "foreign_pre_chain": _SHARED,
-                    "processors": [
-                        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                        structlog.processors.JSONRenderer(),
-                    ],
-                }
-            },
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-            "root": {"handlers": ["stderr"], "level": level.upper()},
+            "formatters": {"json": {"()": json_formatter}},
+            "handlers": {"target": target},
+            "root": {"handlers": ["target"], "level": level.upper()},
             "loggers": {
                 "django.request": {"level": "CRITICAL"},
                 "django.security.DisallowedHost": {"level": "ERROR"},
+                # A line for every tick of every second says nothing; the engine logs what it did.
+                "celery.app.trace": {"level": "WARNING"},
+                "celery.beat": {"level": "WARNING"},
+                "celery.worker.strategy": {"level": "WARNING"},
                 "granian.access": {"level": "WARNING"},
             },
         }

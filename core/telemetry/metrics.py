@@ -22,3 +22,6 @@ CHECK_SLOTS_MISSED = Counter("quarterdeck_check_slots_missed_total", "Slots that
 CHECK_RESULTS_DISCARDED = Counter(
     "quarterdeck_check_results_discarded_total", "Results of a claim that another had taken over meanwhile."
 )
+RETRIES = Counter(
+    "quarterdeck_retries_total", "Calls made again after a failure, by the function that was called.", ["call"]
+)

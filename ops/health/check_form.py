@@ -16,6 +16,7 @@ KIND_TEXTS = {
     "http": ("HTTP", "Requests an address and judges the answer."),
     "tcp": ("TCP", "Opens a connection to a port."),
     "heartbeat": ("Heartbeat", "Waits for a sign of life that the job itself sends."),
+    "platform": ("Quarterdeck itself", "Asks one of the parts that this dashboard runs on."),
 }
 
 _KIND_FIELDS: dict[str, dict[str, Any]] = {
@@ -29,6 +30,7 @@ _KIND_FIELDS: dict[str, dict[str, Any]] = {
     "verify_tls": {"label": "Verify the certificate", "advanced": True},
     "host": {"label": "Host", "mono": True, "placeholder": "payments-db.internal"},
     "port": {"label": "Port", "kind": "number", "mono": True, "placeholder": "5432"},
+    "component": {"label": "Part"},
     "period": {"label": "Period", "mono": True, "help": "Time from one ping to the next, such as 5m, 12h or 1d."},
     "grace": {"label": "Grace", "mono": True, "help": "How late a ping may be before the check fails."},
 }  # fmt: skip

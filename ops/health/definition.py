@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from core.durations import describe_duration_ms
+from core.durations import describe_duration_ms, format_duration_ms
 from core.egress import TargetRefused, current_policy
 from core.errors import FieldError, ValidationFailed
 from core.text import Line
@@ -130,25 +130,49 @@ def parse_check(data: Mapping[str, Any]) -> CheckDefinition:
 
 
 def definition_of(check: Check) -> CheckDefinition:
-    """A stored check as people would write it."""
+    """A stored check as people would write it.
+
+    Raises ``ValidationFailed`` when its kind is not installed, or takes other fields by now.
+    """
     kind = KINDS.get(check.kind)
     if kind is None:
         raise ValidationFailed(f"{check.name}: the kind {check.kind!r} is not installed")
-    return CheckDefinition(
-        common=CommonFields(
-            name=check.name,
-            kind=check.kind,
-            interval=f"{check.interval_ms}ms",
-            timeout=f"{check.timeout_ms}ms",
-            conditions=tuple(check.conditions),
-            degraded_conditions=tuple(check.degraded_conditions),
-            degraded_above=None if check.degraded_above_ms is None else f"{check.degraded_above_ms}ms",
-            failure_threshold=check.failure_threshold,
-            success_threshold=check.success_threshold,
-            paused=check.paused,
-        ),
-        config=kind.Config.model_validate(check.config),
-    )
+    config, errors = _parse(kind.Config, check.config)
+    if config is None:
+        raise ValidationFailed(f"{check.name}: the stored fields are not valid any more", errors=tuple(errors))
+    return CheckDefinition(common=CommonFields.model_validate(_common_document(check)), config=config)
+
+
+def document_of(check: Check) -> dict[str, Any]:
+    """As ``definition_of(check).document()``; of a check whose definition is broken, what is stored."""
+    try:
+        return definition_of(check).document()
+    except ValidationFailed:
+        return _in_reading_order(_common_document(check), check.config)
+
+
+def brief_document_of(check: Check) -> dict[str, Any]:
+    """As ``document_of``, without what is at its default."""
+    try:
+        return definition_of(check).brief_document()
+    except ValidationFailed:
+        return document_of(check)
+
+
+def _common_document(check: Check) -> dict[str, Any]:
+    degraded_above = check.degraded_above_ms
+    return {
+        "name": check.name,
+        "kind": check.kind,
+        "interval": format_duration_ms(check.interval_ms),
+        "timeout": format_duration_ms(check.timeout_ms),
+        "conditions": check.conditions,
+        "degraded_conditions": check.degraded_conditions,
+        "degraded_above": None if degraded_above is None else format_duration_ms(degraded_above),
+        "failure_threshold": check.failure_threshold,
+        "success_threshold": check.success_threshold,
+        "paused": check.paused,
+    }
 
 
 def _in_reading_order(common: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ which checks still count, so what Redis remembers of a stale, paused or deleted 
 loses nothing but the lines until the next results.
 """
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +13,8 @@ from functools import cache
 import redis
 import structlog
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from ops.health.models import CheckState
 
@@ -71,7 +74,10 @@ def render_sample(sample: ProbeSample) -> bytes:
 def _client() -> redis.Redis:
     """Short timeouts and no retries: the series are worth no wait."""
     return redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS, retry=None
+        settings.REDIS_URL,
+        socket_timeout=_TIMEOUT_SECONDS,
+        socket_connect_timeout=_TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
     )
 
 
@@ -83,7 +89,7 @@ def publish_samples(samples: Iterable[ProbeSample]) -> None:
     try:
         _client().hset(KEY, mapping=lines)  # type: ignore[arg-type]
     except redis.RedisError as error:
-        log.warning("health.exposition_failed", error=str(error), checks=len(lines))
+        _note_failure(error)
 
 
 def render_probe_series(now_ms: int) -> bytes:
@@ -95,7 +101,7 @@ def render_probe_series(now_ms: int) -> bytes:
     try:
         stored: Sequence[bytes | None] = _client().hmget(KEY, [str(check_id) for check_id in ids])  # type: ignore[assignment]
     except redis.RedisError as error:
-        log.warning("health.exposition_failed", error=str(error), checks=len(ids))
+        _note_failure(error)
         return b""
     families = zip(*(value.split(_SEPARATOR) for value in stored if value), strict=True)
     return b"".join(head + b"".join(lines) for head, lines in zip(_HEADS, families, strict=False) if any(lines))
@@ -109,4 +115,15 @@ def forget_missing_checks() -> None:
         if gone:
             _client().hdel(KEY, *(str(check_id) for check_id in gone))
     except redis.RedisError as error:
+        _note_failure(error)
+
+
+_noted_at = float("-inf")
+
+
+def _note_failure(error: redis.RedisError) -> None:
+    """Say it once a minute: a broker that is gone fails twice a second."""
+    global _noted_at  # noqa: PLW0603
+    if time.monotonic() - _noted_at > 60:
+        _noted_at = time.monotonic()
         log.warning("health.exposition_failed", error=str(error))

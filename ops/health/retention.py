@@ -8,7 +8,7 @@ from ops.health.models import CheckResult, ResultDetail
 KEPT_MS = 48 * 3_600_000
 ROWS_PER_STEP = 5_000
 
-# By primary key from the oldest slots of each check on: the key (check, slot) is the only index there is.
+# Along ranges of the primary key (check, slot), which is the only index there is.
 _STEP = """
 DELETE FROM {table} WHERE (check_id, slot_ms) IN (
   SELECT check_id, slot_ms FROM {table} WHERE check_id >= %s AND check_id < %s AND slot_ms < %s LIMIT %s
@@ -17,17 +17,17 @@ _CHECKS_PER_RANGE = 500
 
 
 def prune_results(*, steps: int = 200) -> int:
-    """Delete results and details older than ``KEPT_MS``, at most ``steps`` transactions; returns how many went."""
+    """Delete results and details older than ``KEPT_MS``, in at most ``steps`` transactions; returns how many went."""
     oldest, deleted = database_now_ms() - KEPT_MS, 0
     for model in (CheckResult, ResultDetail):
-        newest_check = model.objects.order_by("-check_id").values_list("check_id", flat=True).first()
-        check_id = 0
-        while newest_check is not None and check_id <= newest_check and steps > 0:
+        ids = model.objects.order_by("check_id").values_list("check_id", flat=True)
+        first = ids.first()
+        while first is not None and steps > 0:
             steps -= 1
-            gone = _delete_step(model._meta.db_table, check_id, oldest)  # noqa: SLF001
+            gone = _delete_step(model._meta.db_table, first, oldest)  # noqa: SLF001
             deleted += gone
             if gone < ROWS_PER_STEP:
-                check_id += _CHECKS_PER_RANGE
+                first = ids.filter(check_id__gte=first + _CHECKS_PER_RANGE).first()
     return deleted
 
 

@@ -10,17 +10,24 @@ from core.pulse import record_pulse
 from ops.health import exposition, retention
 from ops.health.engine.claim import count_due_checks
 from ops.health.engine.probing import process_prober
+from ops.health.engine.seats import is_only_process, take_seat
 from ops.health.engine.shutdown import is_shutting_down
-from ops.health.engine.spine import BATCH, LONGEST_RUN_SECONDS, Engine
+from ops.health.engine.spine import BATCH, TURN_SECONDS, Engine
 
 log = structlog.get_logger(__name__)
 
 MOST_WAKE_UPS = 8
 WAKE_UP_EXPIRES_SECONDS = 5
+SHORT_TURN_SECONDS = 5.0
+"""The turn of an engine in a worker of one process, which must get to its other tasks as well."""
 
 
 @cache
 def _process_engine() -> Engine:
+    if is_only_process():
+        return Engine(
+            process_prober(), should_stop=is_shutting_down, turn_seconds=SHORT_TURN_SECONDS, keeps_in_flight=True
+        )
     return Engine(process_prober(), should_stop=is_shutting_down)
 
 
@@ -38,11 +45,14 @@ def tick() -> None:
 
 
 @shared_task(  # type: ignore[untyped-decorator]
-    name="health.run_due_checks", soft_time_limit=LONGEST_RUN_SECONDS + 30, time_limit=LONGEST_RUN_SECONDS + 60
+    name="health.run_due_checks", soft_time_limit=TURN_SECONDS + 30, time_limit=TURN_SECONDS + 60
 )
 def run_due_checks() -> None:
-    """Run the engine until nothing is due."""
-    summary = _process_engine().run_due_checks()
+    """Run the engine until nothing is due, unless enough other processes of this worker are at it already."""
+    with take_seat() as seated:
+        if not seated:
+            return
+        summary = _process_engine().run_due_checks()
     if summary.committed or summary.discarded or summary.released:
         log.debug(
             "health.run_finished",

@@ -1,8 +1,10 @@
 from django.urls import path
 
 from ops.health import views
+from ops.health.ping_views import ping_routes
 
 urlpatterns = [
+    *ping_routes,
     path("new/check", views.check_create, name="check-create"),
     path("checks/<str:uid>/edit", views.check_edit, name="check-edit"),
     path("checks/<str:uid>/delete", views.check_delete, name="check-delete"),

@@ -7,6 +7,7 @@ from core.registry import Registry
 from ops.health.checks.heartbeat import HeartbeatKind
 from ops.health.checks.http import HttpKind
 from ops.health.checks.kind import CheckKind, KindConfig
+from ops.health.checks.platform import PlatformKind
 from ops.health.checks.tcp import TcpKind
 from ops.health.conditions import ConditionSyntaxError, parse_condition
 
@@ -48,3 +49,4 @@ KINDS: Registry[CheckKind] = Registry("check kind", validate=validate_kind)
 register_kind(HttpKind())
 register_kind(TcpKind())
 register_kind(HeartbeatKind())
+register_kind(PlatformKind())

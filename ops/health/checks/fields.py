@@ -20,7 +20,11 @@ def _clean_host(value: str) -> str:
     return host
 
 
-type Duration = Annotated[int, BeforeValidator(_parse), PlainSerializer(format_duration_ms, return_type=str)]
+type Duration = Annotated[
+    int,
+    BeforeValidator(_parse, json_schema_input_type=str | float),
+    PlainSerializer(format_duration_ms, return_type=str),
+]
 """Milliseconds, read and written as ``30s``."""
 
 type Host = Annotated[str, Field(max_length=253), AfterValidator(_clean_host)]

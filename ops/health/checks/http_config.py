@@ -1,7 +1,7 @@
 """The fields of an ``http`` check, and what may stand in them."""
 
 import re
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -20,6 +20,7 @@ _OWN_HEADERS = frozenset({"content-length", "transfer-encoding", "connection", "
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
+@lru_cache(maxsize=4096)
 def endpoint_of(url: str) -> Endpoint:
     """Whom a valid URL dials."""
     parts = urlsplit(url)

@@ -10,7 +10,6 @@ from ops.health.checks.http_config import endpoint_of
 from ops.health.checks.http_transfer import BODY_LIMIT_BYTES, Transfer
 from ops.health.checks.kind import ProbeFailed
 
-_TOO_LARGE = 100  # CURLE_TOO_LARGE, which pycurl has no name for
 _PLAIN: dict[int, tuple[str, str]] = {
     pycurl.E_GOT_NOTHING: ("receive", "connection closed without an answer"),
     pycurl.E_PARTIAL_FILE: ("receive", "connection closed in the middle of the answer"),
@@ -19,7 +18,6 @@ _PLAIN: dict[int, tuple[str, str]] = {
     pycurl.E_UNSUPPORTED_PROTOCOL: ("receive", "the answer is not HTTP"),
     pycurl.E_FTP_WEIRD_SERVER_REPLY: ("receive", "the answer is not HTTP"),
     pycurl.E_BAD_CONTENT_ENCODING: ("receive", "the body is not compressed as it says"),
-    _TOO_LARGE: ("receive", "the headers are over the limit"),
 }
 
 
@@ -35,6 +33,8 @@ def _explain(transfer: Transfer, code: int, text: str, endpoint: Endpoint, allow
         return "refused", transfer.refused.message
     if transfer.overflowed:
         return "receive", f"the body is over {BODY_LIMIT_BYTES // 1024} KiB"
+    if "response headers" in text:  # libcurl has no code of its own for too many and too large ones
+        return "receive", "the headers are over the limit"
     if code in _PLAIN:
         return _PLAIN[code]
     match code:
@@ -64,7 +64,7 @@ def _certificate_error(text: str, endpoint: Endpoint) -> str:
         return "certificate is not valid yet"
     if "subject name" in text or "alternative" in text:
         return f"certificate is not for {endpoint.host}"
-    return f"certificate is not trusted: {text.rpartition(': ')[2][:100]}"
+    return f"certificate is not trusted: {text.rpartition(': ')[2].partition(' (')[0][:100]}"
 
 
 def _doing(transfer: Transfer) -> str:

@@ -20,7 +20,7 @@ type Order = Callable[[Any, Any], bool]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``text`` tells the seen value against the limit: ``[STATUS] (503) == 200``."""
+    """``text`` is the condition; of a failed one, with the value that was seen: ``[STATUS] (503) == 200``."""
 
     ok: bool
     text: str
@@ -126,7 +126,9 @@ class Condition:
             ok = _is_ordered(left, right, order)
         else:
             ok = _is_equal(left, right, values) is (self.sign == "==")
-        return Verdict(ok, f"{self.left.show(left)} {self.sign} {self.right.show(right)}")
+        if ok:
+            return Verdict(True, self.text)  # noqa: FBT003 - a verdict's first word
+        return Verdict(False, f"{self.left.show(left)} {self.sign} {self.right.show(right)}")  # noqa: FBT003
 
 
 def _read(operand: Operand, values: Mapping[str, object]) -> object:

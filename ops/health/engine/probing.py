@@ -35,6 +35,7 @@ class Job:
     claim: Claim
     check: PreparedCheck
     starts_at: float
+    cut_off: asyncio.TimerHandle | None = None
 
 
 class Attempt(NamedTuple):
@@ -100,7 +101,8 @@ class Prober:
                 self._begin(job)
 
     def _begin(self, job: Job) -> None:
-        self._running[job] = self._loop.create_task(self._run(job))
+        task = self._running[job] = self._loop.create_task(self._run(job))
+        job.cut_off = self._loop.call_later(job.claim.timeout_ms / 1_000 + OVERTIME_SECONDS, task.cancel)
 
     async def _run(self, job: Job) -> None:
         started = time.monotonic()
@@ -113,17 +115,17 @@ class Prober:
         ended_ms = job.claim.slot_ms + round((time.monotonic() - job.starts_at) * 1_000)
         self._finish(Attempt(job, seen, late_ms, ended_ms, probe.trace_id))
 
-    @staticmethod
-    async def _probe(job: Job, context: ProbeContext) -> Seen:
+    async def _probe(self, job: Job, context: ProbeContext) -> Seen:
         check = job.check
         if check.kind is None or check.defect:
             return EngineFault(check.defect)
         try:
-            async with asyncio.timeout(context.timeout_seconds + OVERTIME_SECONDS):
-                return await check.kind.probe(check.config, context)
+            return await check.kind.probe(check.config, context)
         except ProbeFailed as failed:
             return failed
-        except TimeoutError:
+        except asyncio.CancelledError:
+            if job not in self._running:  # abandoned, not cut off
+                raise
             return ProbeFailed("timeout", "the probe did not end in time")
         except Exception as error:
             log.exception("health.probe_crashed", check=check.uid, kind=check.kind_name)
@@ -131,6 +133,8 @@ class Prober:
 
     def _finish(self, attempt: Attempt) -> None:
         self._running.pop(attempt.job, None)
+        if attempt.job.cut_off is not None:
+            attempt.job.cut_off.cancel()
         with self._ready:
             self._finished.append(attempt)
             if len(self._finished) >= self._wake_at:
@@ -139,8 +143,10 @@ class Prober:
     async def _cancel_all(self) -> list[Job]:
         abandoned = dict(self._running)
         self._running.clear()
-        for running in abandoned.values():
+        for job, running in abandoned.items():
             running.cancel()
+            if job.cut_off is not None:
+                job.cut_off.cancel()
         await asyncio.gather(
             *(running for running in abandoned.values() if isinstance(running, asyncio.Task)), return_exceptions=True
         )

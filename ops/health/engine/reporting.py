@@ -13,12 +13,14 @@ from ops.health.exposition import ProbeSample, publish_samples
 log = structlog.get_logger(__name__)
 
 
-def report_results(results: Sequence[Result], *, discarded: int = 0) -> None:
+def report_results(results: Sequence[Result], *, discarded: int = 0, scheduled: bool = True) -> None:
+    """``scheduled`` is false for results that came by themselves, which cannot be late."""
     counts = Counter((result.outcome.check.kind_name, result.outcome.judgement.outcome) for result in results)
     for (kind, outcome), count in counts.items():
         CHECK_RESULTS.labels(kind, outcome.word).inc(count)
-    for result in results:
-        CHECK_LATENESS.observe(result.outcome.late_ms / 1_000)
+    if scheduled:
+        for result in results:
+            CHECK_LATENESS.observe(result.outcome.late_ms / 1_000)
     if missed := sum(result.outcome.missed for result in results):
         CHECK_SLOTS_MISSED.inc(missed)
     if discarded:

@@ -1,7 +1,7 @@
 """The way of a check result: claim, probe, judge, commit, report. The database is the truth; a task only wakes this up.
 
 It rolls: while anything is in flight it keeps claiming what falls due, so that a target that hangs holds up nobody, and
-commits what finished in groups. It ends when nothing is due and nothing is in flight.
+commits what finished in groups. It ends when nothing is due and nothing is in flight, or when its turn is over.
 """
 
 import time
@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 BATCH = 200
 COLLECT_SECONDS = 0.4
-LONGEST_RUN_SECONDS = 600.0
+TURN_SECONDS = 600.0
 PULSE_SECONDS = 2.0
 _LATE_LIMIT_MS = 2_147_483_647  # the column is an integer; a slot may be run again weeks after a crash
 
@@ -38,20 +38,35 @@ class Summary:
 
 
 class Engine:
-    """One per process. ``should_stop`` is asked about twice a second; then what is in flight is given back."""
+    """One per process. ``should_stop`` is asked about twice a second.
 
-    def __init__(self, prober: Prober, *, should_stop: Callable[[], bool] = lambda: False) -> None:
+    At the end of a turn what is in flight is given back for another process to run; with ``keeps_in_flight`` it goes
+    on, and the next turn of this engine collects it.
+    """
+
+    def __init__(
+        self,
+        prober: Prober,
+        *,
+        should_stop: Callable[[], bool] = lambda: False,
+        turn_seconds: float = TURN_SECONDS,
+        keeps_in_flight: bool = False,
+    ) -> None:
         self._prober = prober
         self._should_stop = should_stop
+        self._turn_seconds = turn_seconds
+        self._keeps_in_flight = keeps_in_flight
         self._definitions = DefinitionCache()
         self._pulsed_at = float("-inf")
 
     def run_due_checks(self) -> Summary:
         """Run until nothing is left. Does not raise for a database that fails: leases expire, and slots run again."""
-        summary, ends_at = Summary(), time.monotonic() + LONGEST_RUN_SECONDS
+        summary, ends_at = Summary(), time.monotonic() + self._turn_seconds
         while True:
-            if self._should_stop() or time.monotonic() > ends_at:
-                self._give_back(summary)
+            stopping = self._should_stop()
+            if stopping or time.monotonic() > ends_at:
+                if stopping or not self._keeps_in_flight:
+                    self._give_back(summary)
                 return summary
             claimed = self._claim_and_start()
             if not self._prober.in_flight:

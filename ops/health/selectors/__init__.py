@@ -2,14 +2,18 @@
 
 from ops.health.selectors.changes import change_stamp, has_changed
 from ops.health.selectors.checks import CheckRow, check_row, check_rows
+from ops.health.selectors.details import CheckDetail, check_detail, check_details
 from ops.health.selectors.results import ResultRow, recent_results, results_page
 from ops.health.selectors.statuses import Verdict, entity_statuses, verdict
 
 __all__ = [
+    "CheckDetail",
     "CheckRow",
     "ResultRow",
     "Verdict",
     "change_stamp",
+    "check_detail",
+    "check_details",
     "check_row",
     "check_rows",
     "entity_statuses",

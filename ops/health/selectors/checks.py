@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import BigIntegerField, F, Q, QuerySet
-from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Coalesce
 
 from core.clock import database_now_ms, from_ms
 from core.errors import FieldError, NotFound, ValidationFailed
 from core.pagination import Page, SortKey, cut_page, decode_cursor, seek
 from core.permissions import Permission, Principal
-from entities.domain import is_label_key
+from entities.filters import EntityFilter, narrowed, parse_labels
+from entities.models import Entity
 from ops.health.models import Check
 from ops.health.selectors import effective
 
@@ -24,7 +24,7 @@ SORTS = ("status", "name", "entity", "kind", "since", "last", "duration")
 
 MAX_LIMIT = 1_000
 
-_LABEL = re.compile(r"([^:=]+)[:=](.*)", re.DOTALL)
+_LABEL = re.compile(r"\A([^:=]+):")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +73,12 @@ def check_rows(
     *,
     principal: Principal,
     entity_ids: Collection[int] | None = None,
+    entity_ref: str | None = None,
     kind: str | None = None,
     team: str | None = None,
     status: str | None = None,
     environment: str | None = None,
-    label: str | None = None,
+    label: str | Collection[str] | None = None,
     q: str | None = None,
     sort: str = DEFAULT_SORT,
     limit: int = 50,
@@ -85,8 +86,9 @@ def check_rows(
 ) -> Page[CheckRow]:
     """A page of checks, worst first unless ``sort`` says otherwise.
 
-    ``status`` is one word or several with commas between; ``label`` is ``key:value`` or ``key=value``; ``q`` is
-    looked for in the names of check and entity.
+    ``entity_ref`` is a uid or a name, and matches nothing when there is no such entity. ``status`` is one word or
+    several with commas between; ``label`` is ``key:value`` or ``key=value``; ``q`` is looked for in the names of
+    check and entity.
 
     Raises ``ValidationFailed`` for a filter, sort or cursor that cannot be read.
     """
@@ -96,14 +98,15 @@ def check_rows(
     rows = _annotated(now)
     if entity_ids is not None:
         rows = rows.filter(entity_id__in=entity_ids)
-    for value, lookup in ((kind, "kind"), (team, "entity__team__name"), (environment, "entity__environment")):
-        if value:
-            rows = rows.filter(Q((lookup, _plain(value, lookup.rsplit("__")[-1]))))
+    if entity_ref:
+        rows = rows.filter(Q(entity__name=_plain(entity_ref, "entity")) | Q(entity__uid=entity_ref))
+    if kind:
+        rows = rows.filter(kind=_plain(kind, "kind"))
+    narrow = _entity_filter(team=team, environment=environment, label=label)
+    if narrow != EntityFilter():
+        rows = rows.filter(entity__in=narrowed(Entity.objects.order_by(), narrow))
     if status:
         rows = rows.filter(Q(severity__in=_severities(status)))
-    if label:
-        key, value = _label(label)
-        rows = rows.alias(label=KeyTransform(key, "entity__labels")).filter(label=value)
     if q:
         text = _plain(q, "q")
         rows = rows.filter(Q(name__icontains=text) | Q(entity__name__icontains=text) | Q(entity__title__icontains=text))
@@ -140,11 +143,13 @@ def _plain(value: str, field: str) -> str:
     return value
 
 
-def _label(pair: str) -> tuple[str, str]:
-    found = _LABEL.fullmatch(pair)
-    if found is None or "\0" in pair or not is_label_key(found[1]):
-        raise ValidationFailed("The filter is not valid", errors=(FieldError("label", "expected key:value"),))
-    return found[1], found[2]
+def _entity_filter(*, team: str | None, environment: str | None, label: str | Collection[str] | None) -> EntityFilter:
+    labels = [label] if isinstance(label, str) else label or ()
+    return EntityFilter(
+        team=_plain(team, "team") if team else None,
+        environment=_plain(environment, "environment") if environment else None,
+        labels=parse_labels(_LABEL.sub(r"\1=", _plain(pair, "label"), count=1) for pair in labels if pair),
+    )
 
 
 def _severities(words: str) -> list[int]:

@@ -1,11 +1,13 @@
 """Create, replace, edit and delete checks."""
 
+import datetime as dt
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from django.db import transaction
+from django.utils import timezone
 
 from core.clock import database_now_ms
 from core.errors import Conflict, FieldError, ValidationFailed
@@ -15,13 +17,13 @@ from entities.domain import Lifecycle
 from entities.lifecycle import lock_catalogue
 from entities.models import Entity
 from entities.selectors import find_entity
-from ops.health.definition import CHECKS_PER_ENTITY_MAX, CheckDefinition, definition_of
+from ops.health.definition import CHECKS_PER_ENTITY_MAX, CheckDefinition, definition_of, document_of
 from ops.health.models import Check, CheckResult, Heartbeat, ResultDetail
 from ops.health.services import schedule
 from ops.health.services.records import find_for_update, record_check_action
 
-SPREAD_FROM = 20
-"""From so many checks written together on, edited ones are spread like new ones instead of being due at once."""
+CREATED_TOGETHER = dt.timedelta(minutes=1)
+"""Checks created within this time count as created together, and do not all start at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +40,16 @@ class CheckVersion:
 
 @transaction.atomic
 def create_check(*, principal: Principal, entity_ref: str, definition: CheckDefinition) -> CheckVersion:
-    """Add a check to the entity of that uid or name; its first slot comes within a minute and within its interval.
+    """Add a check to the entity of that uid or name; its first slot comes at once, of many that are created
+    together within a minute and within its interval.
 
     Raises ``NotFound`` for the entity, ``Conflict`` when it has a check of that name, ``ValidationFailed`` when it
     has ``CHECKS_PER_ENTITY_MAX`` already.
     """
     principal.require(Permission.CATALOG_EDIT)
     lock_catalogue()
-    saved = _create(principal, find_entity(entity_ref), definition, database_now_ms())
+    together = _count_created_lately()
+    saved = _create(principal, find_entity(entity_ref), definition, database_now_ms(), together=together)
     take_revision()
     return saved
 
@@ -109,16 +113,17 @@ def save_checks(
         check.name: check
         for check in Check.objects.select_for_update(of=("self",)).select_related("entity").filter(entity=entity)
     }
+    schedule.lock_states([check.pk for check in stored.values()])
     wanted = {definition.name for definition in definitions}
     saved = []
     if delete_others:
         saved = [_delete(principal, check, now) for name, check in sorted(stored.items()) if name not in wanted]
-    spread = len(definitions) >= SPREAD_FROM
-    for definition in definitions:
+    together = _count_created_lately()
+    for number, definition in enumerate(definitions):
         if (check := stored.get(definition.name)) is None:
-            saved.append(_create(principal, entity, definition, now))
+            saved.append(_create(principal, entity, definition, now, together=together + number))
         else:
-            saved.append(_edit(principal, check, definition, now, spread=spread))
+            saved.append(_edit(principal, check, definition, now, together=number))
     written = [item for item in saved if item.action]
     if written:
         take_revision()
@@ -131,15 +136,20 @@ def remove_results(check_ids: Collection[int]) -> None:
     ResultDetail.objects.filter(check_id__in=check_ids).delete()
 
 
-def _create(principal: Principal, entity: Entity, definition: CheckDefinition, now_ms: int) -> CheckVersion:
+def _count_created_lately() -> int:
+    return Check.objects.filter(created_at__gt=timezone.now() - CREATED_TOGETHER).count()
+
+
+def _create(
+    principal: Principal, entity: Entity, definition: CheckDefinition, now_ms: int, *, together: int
+) -> CheckVersion:
     _refuse_taken_name(entity.pk, definition.name)
     if Check.objects.filter(entity=entity).count() >= CHECKS_PER_ENTITY_MAX:
         full = f"{entity.name} has {CHECKS_PER_ENTITY_MAX} checks, which is the limit"
         raise ValidationFailed(full, errors=(FieldError("entity", full),))
     check = Check(entity=entity)
     _write_row(check, definition)
-    is_running = not check.paused and entity.lifecycle == Lifecycle.ACTIVE
-    schedule.create_state(check.pk, definition, is_running=is_running, now_ms=now_ms)
+    schedule.create_state(check.pk, definition, is_running=_is_running(check), now_ms=now_ms, together=together)
     _keep_heartbeat(check.pk, definition)
     document = definition.document()
     record_check_action(principal, "check.create", check, now_ms=now_ms, after=document)
@@ -147,27 +157,27 @@ def _create(principal: Principal, entity: Entity, definition: CheckDefinition, n
 
 
 def _edit(
-    principal: Principal, check: Check, definition: CheckDefinition, now_ms: int, *, spread: bool = False
+    principal: Principal, check: Check, definition: CheckDefinition, now_ms: int, *, together: int = 0
 ) -> CheckVersion:
-    before, after = definition_of(check).document(), definition.document()
+    before, after = document_of(check), definition.document()
     names = list(dict.fromkeys((*before, *after)))
     changed = {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
     if not changed:
         return _version(check, None, {})
     if "name" in changed:
         _refuse_taken_name(check.entity_id, definition.name)
-    was_paused = check.paused
+    was_running = _is_running(check)
     check.version += 1
     _write_row(check, definition)
     _keep_heartbeat(check.pk, definition)
-    if check.paused or check.entity.lifecycle != Lifecycle.ACTIVE:
-        schedule.stop(check.pk, definition, version=check.version, now_ms=now_ms)
-    elif was_paused:
-        schedule.start(check.pk, definition, version=check.version, now_ms=now_ms, spread=spread)
-    elif changed.keys() == {"name"}:
-        schedule.rename(check.pk, version=check.version)
+    if changed.keys() == {"name"} or not (was_running or _is_running(check)):
+        schedule.follow(check.pk, definition, version=check.version)
+    elif not _is_running(check):
+        schedule.stop(check.pk, version=check.version, now_ms=now_ms)
+    elif not was_running:
+        schedule.start(check.pk, definition, version=check.version, now_ms=now_ms, together=together)
     else:
-        schedule.restart(check.pk, definition, version=check.version, now_ms=now_ms, spread=spread)
+        schedule.restart(check.pk, definition, version=check.version, now_ms=now_ms, together=together)
     record_check_action(
         principal,
         "check.update",
@@ -180,12 +190,16 @@ def _edit(
 
 
 def _delete(principal: Principal, check: Check, now_ms: int) -> CheckVersion:
-    document = definition_of(check).document()
+    document = document_of(check)
     gone = _version(check, "delete", {name: (value, None) for name, value in document.items()})
     remove_results([check.pk])
     check.delete()
     record_check_action(principal, "check.delete", check, now_ms=now_ms, before=document)
     return gone
+
+
+def _is_running(check: Check) -> bool:
+    return not check.paused and check.entity.lifecycle == Lifecycle.ACTIVE
 
 
 def _refuse_taken_name(entity_id: int, name: str) -> None:

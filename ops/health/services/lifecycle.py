@@ -15,11 +15,13 @@ class CheckLifecycle:
 
     def entity_activity_changed(self, *, principal: Principal, entity_id: int, active: bool) -> None:  # noqa: ARG002
         now = database_now_ms()
-        for check in Check.objects.select_for_update().filter(entity_id=entity_id, paused=False):
+        checks = list(Check.objects.select_for_update().filter(entity_id=entity_id, paused=False))
+        schedule.lock_states([check.pk for check in checks])
+        for number, check in enumerate(checks):
             if active:
-                schedule.start(check.pk, definition_of(check), version=check.version, now_ms=now, spread=True)
+                schedule.start(check.pk, definition_of(check), version=check.version, now_ms=now, together=number)
             else:
-                schedule.stop(check.pk, definition_of(check), version=check.version, now_ms=now)
+                schedule.stop(check.pk, version=check.version, now_ms=now)
 
     def entities_deleting(self, *, principal: Principal, entity_ids: Collection[int]) -> None:  # noqa: ARG002
         remove_results(list(Check.objects.filter(entity_id__in=entity_ids).values_list("pk", flat=True)))

@@ -55,11 +55,10 @@ def _set_paused(principal: Principal, check: Check, *, paused: bool) -> None:
     check.paused = paused
     check.version += 1
     check.save(update_fields=["paused", "version", "updated_at"])
-    definition = definition_of(check)
     if paused or check.entity.lifecycle != Lifecycle.ACTIVE:
-        schedule.stop(check.pk, definition, version=check.version, now_ms=now)
+        schedule.stop(check.pk, version=check.version, now_ms=now)
     else:
-        schedule.start(check.pk, definition, version=check.version, now_ms=now)
+        schedule.start(check.pk, definition_of(check), version=check.version, now_ms=now)
     action = "check.pause" if paused else "check.resume"
     record_check_action(principal, action, check, now_ms=now, before={"paused": not paused}, after={"paused": paused})
     take_revision()

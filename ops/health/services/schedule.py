@@ -4,6 +4,7 @@ Every write raises the fence, so that the result of a probe that was started bef
 """
 
 import random
+from collections.abc import Collection
 from typing import Any
 
 from django.db.models import BigIntegerField, Case, F, Value, When
@@ -15,6 +16,9 @@ from ops.health.models import CheckState
 SPREAD_MS = 60_000
 """Checks that are set going together start within this time, or within their interval when it is shorter."""
 
+SPREAD_PER_CHECK_MS = 500
+"""What each of them adds to that time: one check alone starts at once, a hundred use it all."""
+
 _LET_GO: dict[str, Any] = {"fence": F("fence") + 1, "slot_ms": None, "lease_until_ms": 0}
 _NOTHING_PROVEN: dict[str, Any] = {"status": Status.UNKNOWN, "fine_run": 0, "up_run": 0, "fresh_until_ms": None}
 
@@ -25,31 +29,30 @@ def interval_of(definition: CheckDefinition) -> int:
     return definition.common.interval if expectation is None else expectation.period_ms
 
 
-def first_due(definition: CheckDefinition, *, now_ms: int, spread: bool) -> int:
-    """The slot that a check starts with: at once, or at random within ``SPREAD_MS`` so that many do not start together.
+def first_due(definition: CheckDefinition, *, now_ms: int, together: int = 0) -> int:
+    """The slot that a check starts with, at random, so that the ``together`` others do not all start with it.
 
     A kind that waits for signs of life is due when the first one would be late.
     """
     expectation = definition.check_kind.expectation(definition.config)
     if expectation is not None:
         return now_ms + expectation.period_ms + expectation.grace_ms
-    if not spread:
-        return now_ms
-    return now_ms + random.randrange(min(definition.common.interval, SPREAD_MS))  # noqa: S311 - spreads load
+    spread = min(definition.common.interval, SPREAD_MS, together * SPREAD_PER_CHECK_MS)
+    return now_ms + random.randrange(spread + 1)  # noqa: S311 - spreads load
 
 
-def create_state(check_id: int, definition: CheckDefinition, *, is_running: bool, now_ms: int) -> None:
+def create_state(check_id: int, definition: CheckDefinition, *, is_running: bool, now_ms: int, together: int) -> None:
     CheckState.objects.create(
         definition_id=check_id,
         interval_ms=interval_of(definition),
         timeout_ms=definition.common.timeout,
-        next_due_ms=first_due(definition, now_ms=now_ms, spread=True) if is_running else None,
+        next_due_ms=first_due(definition, now_ms=now_ms, together=together) if is_running else None,
     )
 
 
-def restart(check_id: int, definition: CheckDefinition, *, version: int, now_ms: int, spread: bool = False) -> None:
+def restart(check_id: int, definition: CheckDefinition, *, version: int, now_ms: int, together: int = 0) -> None:
     """Follow an edit: due at once, and what is known is believed no longer than the new rhythm allows."""
-    due = first_due(definition, now_ms=now_ms, spread=spread)
+    due = first_due(definition, now_ms=now_ms, together=together)
     interval, timeout = interval_of(definition), definition.common.timeout
     believed = fresh_until(next_due_ms=due, interval_ms=interval, timeout_ms=timeout)
     CheckState.objects.filter(pk=check_id).update(
@@ -66,28 +69,29 @@ def restart(check_id: int, definition: CheckDefinition, *, version: int, now_ms:
     )
 
 
-def start(check_id: int, definition: CheckDefinition, *, version: int, now_ms: int, spread: bool = False) -> None:
+def start(check_id: int, definition: CheckDefinition, *, version: int, now_ms: int, together: int = 0) -> None:
     """Set a check going that stood still: unknown until its first result."""
-    restart(check_id, definition, version=version, now_ms=now_ms, spread=spread)
+    restart(check_id, definition, version=version, now_ms=now_ms, together=together)
     CheckState.objects.filter(pk=check_id).update(**_NOTHING_PROVEN, since_ms=now_ms)
 
 
-def stop(check_id: int, definition: CheckDefinition, *, version: int, now_ms: int) -> None:
+def stop(check_id: int, *, version: int, now_ms: int) -> None:
     """Take a check off the schedule; what it knew proves nothing any more."""
     CheckState.objects.filter(pk=check_id).update(
-        **_LET_GO,
-        **_NOTHING_PROVEN,
-        definition_version=version,
-        interval_ms=interval_of(definition),
-        timeout_ms=definition.common.timeout,
-        next_due_ms=None,
-        since_ms=now_ms,
+        **_LET_GO, **_NOTHING_PROVEN, definition_version=version, next_due_ms=None, since_ms=now_ms
     )
 
 
-def rename(check_id: int, *, version: int) -> None:
-    """Follow an edit that the engine need not mind."""
-    CheckState.objects.filter(pk=check_id).update(definition_version=version)
+def follow(check_id: int, definition: CheckDefinition, *, version: int) -> None:
+    """Follow an edit that does not disturb the schedule: of the name alone, or of a check that stands still."""
+    CheckState.objects.filter(pk=check_id).update(
+        definition_version=version, interval_ms=interval_of(definition), timeout_ms=definition.common.timeout
+    )
+
+
+def lock_states(check_ids: Collection[int]) -> None:
+    """Take the rows in the order of their keys, before several are written, so that no two writers wait in a ring."""
+    list(CheckState.objects.select_for_update().filter(pk__in=check_ids).order_by("pk").values_list("pk"))
 
 
 def bring_forward(check_id: int, *, now_ms: int) -> None:

@@ -13,7 +13,7 @@ from ops.health.checks.tcp import TcpConfig, TcpKind
 
 
 def test_the_kinds_of_this_release_are_registered() -> None:
-    assert KINDS.names() == ["http", "tcp", "heartbeat"]
+    assert KINDS.names() == ["http", "tcp", "heartbeat", "platform"]
 
 
 class _NotAConfig(BaseModel):

@@ -17,10 +17,12 @@ def test_the_newest_entry_of_an_entity_comes_first(viewer: Principal) -> None:
         for number, entity in enumerate([api, web, api, api])
     )
 
-    rows = timeline(principal=viewer, entity_id=api.pk, limit=2)
+    page = timeline(principal=viewer, entity_id=api.pk, limit=2)
+    rest = timeline(principal=viewer, entity_id=api.pk, cursor=page.next_cursor)
 
-    assert [row.after for row in rows] == ["3", "2"]
-    assert [row.after for row in timeline(principal=viewer, entity_id=api.pk, before_id=rows[-1].id)] == ["0"]
+    assert [row.after for row in page.items] == ["3", "2"]
+    assert [row.after for row in rest.items] == ["0"]
+    assert rest.next_cursor is None
 
 
 def test_texts_too_long_for_their_column_are_cut(viewer: Principal) -> None:
@@ -28,5 +30,5 @@ def test_texts_too_long_for_their_column_are_cut(viewer: Principal) -> None:
 
     record_entries([NewEntry(api.pk, at_ms=0, kind="check.status", subject="s" * 300, message="m" * 900)])
 
-    row = timeline(principal=viewer, entity_id=api.pk)[0]
+    row = timeline(principal=viewer, entity_id=api.pk).items[0]
     assert (len(row.subject), len(row.message)) == (100, 500)

@@ -1,0 +1,81 @@
+"""The Django admin on top of services: permissions come from roles, writes and their rules from the services.
+
+A form rehearses its write while it is validated (``rehearse``): the service runs and is rolled back, so that whatever
+it refuses becomes an error of the form. The write itself follows in ``save_model`` or ``save_related``.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.db import transaction
+from django.forms.models import BaseInlineFormSet
+from django.http import HttpRequest
+
+from core.authentication import request_principal
+from core.errors import QuarterdeckError
+from core.permissions import Permission, Principal
+
+if TYPE_CHECKING:  # generic for the type checker alone
+    ModelAdmin = admin.ModelAdmin[Any]
+    TabularInline = admin.TabularInline[Any, Any]
+    ModelForm = forms.ModelForm[Any]
+    InlineFormSet = BaseInlineFormSet[Any, Any, Any]
+    DjangoUserAdmin = UserAdmin[Any]
+else:
+    ModelAdmin, TabularInline, ModelForm = admin.ModelAdmin, admin.TabularInline, forms.ModelForm
+    InlineFormSet, DjangoUserAdmin = BaseInlineFormSet, UserAdmin
+
+
+class PermittedByRole:
+    """For a ``ModelAdmin`` or an inline: who holds ``view_permission`` sees, who holds ``edit_permission`` writes."""
+
+    view_permission: ClassVar[Permission]
+    edit_permission: ClassVar[Permission | None]
+    """None: nobody writes here."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return request_principal(request).may(self.view_permission)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return request_principal(request).may(self.view_permission)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return self.edit_permission is not None and request_principal(request).may(self.edit_permission)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return self.has_change_permission(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return self.has_change_permission(request)
+
+
+class ServiceForm(ModelForm):
+    """A form whose admin sets ``principal`` on its class for each request."""
+
+    principal: ClassVar[Principal]
+
+
+def rehearse(write: Callable[[], object]) -> QuarterdeckError | None:
+    """Run ``write`` and undo it; what it raised, if anything."""
+    try:
+        with transaction.atomic():
+            write()
+            transaction.set_rollback(True)
+    except QuarterdeckError as error:
+        return error
+    return None
+
+
+def show_error(form: forms.Form | ModelForm, error: QuarterdeckError) -> None:
+    """Put the error beside the fields that it names; what names no field of the form stands above it."""
+    for wrong in error.errors:
+        name, _, rest = wrong.field.partition(".")
+        if name in form.fields:
+            form.add_error(name, f"{rest}: {wrong.message}" if rest else wrong.message)
+        else:
+            form.add_error(None, f"{wrong.field}: {wrong.message}")
+    if not error.errors:
+        form.add_error(None, error.message)

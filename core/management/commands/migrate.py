@@ -1,0 +1,17 @@
+from typing import Any
+
+from django.core.management.commands.migrate import Command as Migrate
+from django.db import connection
+
+from core.migration import only_one_migrates, patient_connection
+
+
+class Command(Migrate):
+    """Django's command, with the time that a large table needs, and one process at a time."""
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if connection.in_atomic_block:  # a test that wraps everything
+            super().handle(*args, **options)
+            return
+        with patient_connection(), only_one_migrates():
+            super().handle(*args, **options)

@@ -1,0 +1,32 @@
+"""What Celery's processes set up beside their work: logs, traces, error reports, and not outliving their parent."""
+
+import os
+from typing import Any
+
+from celery import signals
+
+from core.config import get_config
+from core.lifeline import die_with_parent
+from core.telemetry.error_reports import start_error_reports
+from core.telemetry.tracing import start_tracing
+
+
+def _keep_logging(**_kwargs: Any) -> None:
+    """A receiver of this signal stops Celery from replacing the handlers of ``core.telemetry.logging``."""
+
+
+def _set_up_pool_process(**_kwargs: Any) -> None:
+    die_with_parent(os.getppid())
+    start_tracing()
+    start_error_reports(get_config())
+
+
+def _set_up_scheduler(**_kwargs: Any) -> None:
+    start_tracing()
+    start_error_reports(get_config())
+
+
+def connect_worker_signals() -> None:
+    signals.setup_logging.connect(_keep_logging, weak=False)
+    signals.worker_process_init.connect(_set_up_pool_process, weak=False)
+    signals.beat_init.connect(_set_up_scheduler, weak=False)

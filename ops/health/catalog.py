@@ -1,0 +1,77 @@
+"""The section ``checks`` of the catalogue file."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from core.errors import FieldError, ValidationFailed
+from core.permissions import Principal
+from core.telemetry.logging import redact
+from core.validation import SUMMARY
+from entities.catalog.sections import Change
+from ops.health import services
+from ops.health.definition import (
+    CHECKS_PER_ENTITY_MAX,
+    CheckDefinition,
+    brief_document_of,
+    document_of,
+    parse_check,
+)
+from ops.health.models import Check
+
+
+class ChecksSection:
+    """The checks below an entity; those that the file leaves out are deleted."""
+
+    def plan(self, *, entity_name: str, entity_id: int | None, wanted: list[dict[str, Any]]) -> list[Change]:
+        definitions = _parse_all(wanted)
+        rows = Check.objects.filter(entity_id=entity_id) if entity_id is not None else Check.objects.none()
+        stored = {check.name: document_of(check) for check in rows.order_by("name")}
+        kept = {definition.name for definition in definitions}
+        changes = [Change("delete", f"check {entity_name}/{name}") for name in stored if name not in kept]
+        for definition in definitions:
+            what = f"check {entity_name}/{definition.name}"
+            if definition.name in stored:
+                fields = _differences(stored[definition.name], definition.document())
+                changes += [Change("update", what, fields)] if fields else []
+            else:
+                document = redact(definition.brief_document())
+                changes.append(Change("create", what, {key: (None, value) for key, value in document.items()}))
+        return changes
+
+    def apply(self, *, principal: Principal, entity_id: int, wanted: list[dict[str, Any]]) -> list[Change]:
+        saved = services.save_checks(
+            principal=principal, entity_id=entity_id, definitions=_parse_all(wanted), delete_others=True
+        )
+        return [Change(item.action, f"check {item.name}", redact(item.changed)) for item in saved if item.action]
+
+    def export(self, entity_ids: Collection[int]) -> Mapping[int, list[dict[str, Any]]]:
+        exported: dict[int, list[dict[str, Any]]] = {}
+        for check in Check.objects.filter(entity_id__in=entity_ids).order_by("name"):
+            exported.setdefault(check.entity_id, []).append(brief_document_of(check))
+        return exported
+
+
+def _differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    names = [name for name in dict.fromkeys((*before, *after)) if before.get(name) != after.get(name)]
+    hidden_before, hidden_after = redact(before), redact(after)
+    return {name: (hidden_before.get(name), hidden_after.get(name)) for name in names}
+
+
+def _parse_all(wanted: list[dict[str, Any]]) -> list[CheckDefinition]:
+    """Raises ``ValidationFailed`` with the errors of all of them, each below its index."""
+    definitions: list[CheckDefinition] = []
+    errors: list[FieldError] = []
+    for index, data in enumerate(wanted):
+        try:
+            definition = parse_check({str(key): value for key, value in data.items()})
+        except ValidationFailed as error:
+            errors += [FieldError(f"{index}.{wrong.field}", wrong.message) for wrong in error.errors]
+            continue
+        if any(definition.name == other.name for other in definitions):
+            errors.append(FieldError(f"{index}.name", f"the entity has another check named {definition.name!r}"))
+        definitions.append(definition)
+    if len(wanted) > CHECKS_PER_ENTITY_MAX:
+        errors.append(FieldError(str(CHECKS_PER_ENTITY_MAX), f"over the limit of {CHECKS_PER_ENTITY_MAX} checks"))
+    if errors:
+        raise ValidationFailed(SUMMARY, errors=tuple(errors))
+    return definitions

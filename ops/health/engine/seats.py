@@ -1,0 +1,45 @@
+"""How many processes of a worker may roll the engine at once: all but one, so that ticks and other tasks get through.
+
+A seat is a lock on one byte of a nameless file that the children inherit. The kernel frees it when its holder dies,
+however it dies.
+"""
+
+import contextlib
+import fcntl
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+from celery.signals import worker_init
+
+_file = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process lives
+_processes = 1
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]
+def _note_processes(sender: Any = None, **_kwargs: Any) -> None:
+    global _processes  # noqa: PLW0603 - set once, before the worker forks
+    _processes = getattr(sender, "concurrency", None) or 1
+
+
+def is_only_process() -> bool:
+    return _processes == 1
+
+
+@contextlib.contextmanager
+def take_seat() -> Iterator[bool]:
+    """Whether this process may roll the engine; the seat is held inside of the block."""
+    seat = next((number for number in range(max(1, _processes - 1)) if _lock(number)), None)
+    try:
+        yield seat is not None
+    finally:
+        if seat is not None:
+            fcntl.lockf(_file, fcntl.LOCK_UN, 1, seat)
+
+
+def _lock(number: int) -> bool:
+    try:
+        fcntl.lockf(_file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
+    except OSError:
+        return False
+    return True

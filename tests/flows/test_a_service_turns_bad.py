@@ -112,7 +112,7 @@ def test_a_service_is_added_checked_and_seen_turning_bad(sign_in: SignIn, target
     page.evaluate("window.sameDocument = true")
     target.status = 500
     expect(page.locator(".verdict-line")).to_contain_text("1 unhealthy")
-    expect(page.locator(".problem-reason")).to_contain_text("[STATUS] == 200")
+    expect(page.locator(".problem-reason")).to_have_text("http [STATUS] (500) == 200")
     expect(page).to_have_title("1 unhealthy · Quarterdeck")
     assert page.evaluate("window.sameDocument"), "the page was loaded anew"
 
@@ -123,6 +123,7 @@ def test_a_service_is_added_checked_and_seen_turning_bad(sign_in: SignIn, target
     expect(page.get_by_text("editor created entity payments-api")).to_be_visible()
     audit = AuditEntry.objects.order_by("id").values_list("actor", "action")
     assert list(audit) == [
+        ("user:editor", "team.create"),
         ("user:editor", "entity.create"),
         ("user:editor", "check.create"),
         ("user:editor", "check.run"),

@@ -14,7 +14,9 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import Group, User
+from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Response, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
@@ -106,7 +108,7 @@ type SignIn = Callable[..., Visitor]
 
 @pytest.fixture
 def sign_in(chromium: Browser, live_server: LiveServer) -> Iterator[SignIn]:
-    """``sign_in(Role.EDITOR, theme="dark", width=390)``: a visitor who came through the login page; None: a stranger."""
+    """``sign_in(Role.EDITOR, theme="dark", width=390)``: a visitor with a session of that role; None: a stranger."""
     contexts: list[BrowserContext] = []
 
     def make(role: Role | None = Role.ADMIN, *, theme: str = "light", width: int = 1440) -> Visitor:
@@ -120,12 +122,10 @@ def sign_in(chromium: Browser, live_server: LiveServer) -> Iterator[SignIn]:
         visitor = Visitor(page=page, base=live_server.url)
         _listen(visitor)
         if role is not None:
-            _add_user(role)
-            page.goto(f"{live_server.url}/login")
-            page.get_by_label("Username").fill(role.value)
-            page.get_by_label("Password").fill(PASSWORD)
-            page.get_by_role("button", name="Sign in").click()
-            page.wait_for_url(f"{live_server.url}/")
+            client = Client()
+            client.force_login(add_user(role))
+            session = client.cookies[settings.SESSION_COOKIE_NAME].value
+            context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
         return visitor
 
     yield make
@@ -133,12 +133,14 @@ def sign_in(chromium: Browser, live_server: LiveServer) -> Iterator[SignIn]:
         context.close()
 
 
-def _add_user(role: Role) -> None:
+def add_user(role: Role) -> User:
+    """A user named as the role, with ``PASSWORD``."""
     user, created = User.objects.get_or_create(username=role.value, defaults={"is_staff": role is Role.ADMIN})
     if created:
         user.set_password(PASSWORD)
         user.save()
         user.groups.add(Group.objects.get_or_create(name=role.value)[0])
+    return user
 
 
 def _listen(visitor: Visitor) -> None:

@@ -16,7 +16,7 @@ REFUSED = "connection refused by 10.0.4.12:5432"
 
 
 def add_fleet() -> None:
-    """payments-db is unhealthy and impacts payments-api; search is degraded; the rest is fine, stale, paused or bare."""
+    """payments-db is unhealthy and impacts payments-api, search is degraded; others are fine, stale, paused or bare."""
     principal = system_principal("tester")
     definitions = [
         {"name": "payments-db", "kind": "datastore", "team": "payments", "tier": 1, "title": HOSTILE,

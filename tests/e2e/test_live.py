@@ -18,7 +18,7 @@ def turn(entity: str, status: Status, message: str = "") -> None:
     )
 
 
-def test_a_status_change_appears_without_taking_focus_text_or_menus(sign_in: SignIn, transactional_db: None) -> None:
+def test_a_status_change_appears_without_taking_focus_text_or_menus(sign_in: SignIn) -> None:
     add_fleet()
     page = sign_in(Role.OPERATOR).open("/")
     page.locator("summary.icon-button").click()
@@ -40,7 +40,7 @@ def test_a_status_change_appears_without_taking_focus_text_or_menus(sign_in: Sig
     )
 
 
-def test_filters_stand_in_the_address_and_survive_a_reload(sign_in: SignIn, transactional_db: None) -> None:
+def test_filters_stand_in_the_address_and_survive_a_reload(sign_in: SignIn) -> None:
     add_fleet()
     page = sign_in(Role.VIEWER).open("/entities")
 
@@ -56,7 +56,7 @@ def test_filters_stand_in_the_address_and_survive_a_reload(sign_in: SignIn, tran
     page.wait_for_url("**/checks?team=payments")
 
 
-def test_the_page_says_that_it_is_blind_and_not_that_all_is_down(sign_in: SignIn, transactional_db: None) -> None:
+def test_the_page_says_that_it_is_blind_and_not_that_all_is_down(sign_in: SignIn) -> None:
     add_fleet()
     page = sign_in(Role.VIEWER).open("/")
     expect(page.locator("#freshness")).to_contain_text("Live")
@@ -70,7 +70,7 @@ def test_the_page_says_that_it_is_blind_and_not_that_all_is_down(sign_in: SignIn
     expect(page.locator("#blind")).to_have_count(0)
 
 
-def test_a_failing_poll_is_told_and_polling_recovers(sign_in: SignIn, transactional_db: None) -> None:
+def test_a_failing_poll_is_told_and_polling_recovers(sign_in: SignIn) -> None:
     add_fleet()
     page = sign_in(Role.VIEWER).open("/")
     page.route("**/*stamp=*", lambda route: route.fulfill(status=503, body="<p>broken</p>"))
@@ -82,7 +82,7 @@ def test_a_failing_poll_is_told_and_polling_recovers(sign_in: SignIn, transactio
     expect(page.locator("#freshness")).to_contain_text("Live", timeout=30_000)
 
 
-def test_new_results_appear_on_the_page_of_a_check(sign_in: SignIn, transactional_db: None) -> None:
+def test_new_results_appear_on_the_page_of_a_check(sign_in: SignIn) -> None:
     add_fleet()
     check = Check.objects.get(entity__name="mailer")
     page = sign_in(Role.VIEWER).open(f"/checks/{check.uid}")
@@ -93,7 +93,7 @@ def test_new_results_appear_on_the_page_of_a_check(sign_in: SignIn, transactiona
     expect(page.locator(".facts")).to_contain_text("42 ms")
 
 
-def test_the_keyboard_reaches_search_and_rows(sign_in: SignIn, transactional_db: None) -> None:
+def test_the_keyboard_reaches_search_and_rows(sign_in: SignIn) -> None:
     add_fleet()
     page = sign_in(Role.VIEWER).open("/entities")
 
@@ -108,7 +108,7 @@ def test_the_keyboard_reaches_search_and_rows(sign_in: SignIn, transactional_db:
     page.wait_for_url("**/entities/payments-db")
 
 
-def test_the_tab_key_follows_the_reading_order(sign_in: SignIn, transactional_db: None) -> None:
+def test_the_tab_key_follows_the_reading_order(sign_in: SignIn) -> None:
     add_fleet()
     page = sign_in(Role.OPERATOR).open("/")
     places = []
@@ -129,7 +129,7 @@ def test_the_tab_key_follows_the_reading_order(sign_in: SignIn, transactional_db
     ]
 
 
-def test_the_theme_is_kept_and_applied_before_the_first_paint(sign_in: SignIn, transactional_db: None) -> None:
+def test_the_theme_is_kept_and_applied_before_the_first_paint(sign_in: SignIn) -> None:
     visitor = sign_in(Role.VIEWER)
     page = visitor.open("/")
 
@@ -142,7 +142,7 @@ def test_the_theme_is_kept_and_applied_before_the_first_paint(sign_in: SignIn, t
     assert visitor.complaints == []
 
 
-def test_what_a_target_says_is_text_and_never_markup(sign_in: SignIn, transactional_db: None) -> None:
+def test_what_a_target_says_is_text_and_never_markup(sign_in: SignIn) -> None:
     add_fleet()
     add_check("mailer", "second", Status.UNHEALTHY, message="<script>alert(1)</script>")
     visitor = sign_in(Role.VIEWER)

@@ -49,9 +49,7 @@ def inspect(visitor: Visitor, path: str) -> None:
 
 
 @LOOKS
-def test_every_page_is_accessible_silent_and_fits_a_phone(
-    theme: str, width: int, sign_in: SignIn, transactional_db: None
-) -> None:
+def test_every_page_is_accessible_silent_and_fits_a_phone(theme: str, width: int, sign_in: SignIn) -> None:
     add_fleet()
     visitor = sign_in(Role.ADMIN, theme=theme, width=width)
 
@@ -60,9 +58,7 @@ def test_every_page_is_accessible_silent_and_fits_a_phone(
 
 
 @LOOKS
-def test_pages_of_an_empty_catalogue_are_accessible(
-    theme: str, width: int, sign_in: SignIn, transactional_db: None
-) -> None:
+def test_pages_of_an_empty_catalogue_are_accessible(theme: str, width: int, sign_in: SignIn) -> None:
     visitor = sign_in(Role.EDITOR, theme=theme, width=width)
 
     for path in ("/", "/entities", "/checks"):
@@ -70,9 +66,7 @@ def test_pages_of_an_empty_catalogue_are_accessible(
 
 
 @LOOKS
-def test_sign_in_and_problem_pages_are_accessible(
-    theme: str, width: int, sign_in: SignIn, transactional_db: None
-) -> None:
+def test_sign_in_and_problem_pages_are_accessible(theme: str, width: int, sign_in: SignIn) -> None:
     stranger = sign_in(None, theme=theme, width=width)
     inspect(stranger, "/login")
     stranger.page.get_by_role("button", name="Sign in").click()
@@ -85,7 +79,7 @@ def test_sign_in_and_problem_pages_are_accessible(
         assert viewer.accessibility_violations() == []
 
 
-def test_a_page_is_light(sign_in: SignIn, transactional_db: None) -> None:
+def test_a_page_is_light(sign_in: SignIn) -> None:
     add_fleet()
     visitor = sign_in(Role.ADMIN)
 

@@ -1,4 +1,3 @@
-from tests.browser import chromium as chromium
-from tests.browser import live_server as live_server
-from tests.browser import playwright as playwright
-from tests.browser import sign_in as sign_in
+from tests.browser import chromium, live_server, playwright, sign_in
+
+__all__ = ["chromium", "live_server", "playwright", "sign_in"]

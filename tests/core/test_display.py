@@ -1,0 +1,35 @@
+"""How values are written on pages."""
+
+import pytest
+
+from core.clock import from_ms
+from core.templatetags.display import duration_words, latency_words, period_words, since, status
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(-3, "0 s"), (0.4, "0 s"), (59.9, "59 s"), (60, "1 min"), (3_599, "59 min"), (3_600, "1 h"), (172_800, "2 d")],
+)
+def test_durations_are_written_as_people_say_them(seconds: float, words: str) -> None:
+    assert duration_words(seconds) == words
+
+
+@pytest.mark.parametrize(("ms", "words"), [(0.84, "0.8 ms"), (23.4, "23 ms"), (999.4, "999 ms"), (1_240, "1.24 s")])
+def test_latencies_keep_three_digits_that_mean_something(ms: float, words: str) -> None:
+    assert latency_words(ms) == words
+
+
+@pytest.mark.parametrize(("ms", "words"), [(300, "300 ms"), (30_000, "30 s"), (5_400_000, "1 h 30 min"), (0, "0 s")])
+def test_periods_are_exact(ms: int, words: str) -> None:
+    assert period_words(ms) == words
+
+
+def test_a_status_is_glyph_word_and_colour_and_an_unknown_word_is_no_markup() -> None:
+    assert 'data-status="degraded"' in status("degraded")
+    assert "Degraded" in status("degraded")
+    assert "script" not in status("<script>")
+
+
+def test_a_moment_carries_its_machine_form() -> None:
+    assert 'data-ms="1000"' in since(from_ms(1_000))
+    assert "01 Jan 1970, 00:00:01 UTC" in since(from_ms(1_000))

@@ -8,7 +8,7 @@ from io import BytesIO
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from prometheus_client import Histogram
 
@@ -16,7 +16,7 @@ from core.authentication import bearer_token, principal_of_session, principal_of
 from core.errors import NotAuthenticated, PayloadTooLarge, PermissionDenied, QuarterdeckError
 from core.ids import uuid7_hex
 from core.permissions import ANONYMOUS, PUBLIC, Principal
-from core.problems import answer_exception, problem_of, respond
+from core.problems import answer_exception, method_not_allowed, problem_of, respond, wants_json
 from core.telemetry import metrics
 from core.telemetry.logging import bind_request_id
 from core.telemetry.request_log import log_request
@@ -113,7 +113,12 @@ class AccessMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         request.principal = ANONYMOUS  # type: ignore[attr-defined]
-        return self._get_response(request)
+        response = self._get_response(request)
+        if isinstance(response, HttpResponseNotAllowed) and wants_json(request):
+            allowed = response["Allow"]
+            response = respond(request, method_not_allowed(allowed))
+            response["Allow"] = allowed
+        return response
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], _args: tuple[Any, ...], _kwargs: dict[str, Any]

@@ -83,6 +83,11 @@ def problem_of(error: BaseException) -> Problem:
             return Problem(500, "Internal error", "The error was logged under the request id.", "internal_error")
 
 
+def method_not_allowed(allowed: str) -> Problem:
+    """``allowed`` lists the methods that the address answers."""
+    return Problem(405, "Method not allowed", f"This address answers {allowed}.", "method_not_allowed")
+
+
 def trace_id() -> str | None:
     context = trace.get_current_span().get_span_context()
     return f"{context.trace_id:032x}" if context.is_valid else None

@@ -29,6 +29,9 @@ class Registry[T]:
     def names(self) -> list[str]:
         return list(self._items)
 
+    def items(self) -> list[tuple[str, T]]:
+        return list(self._items.items())
+
     def __iter__(self) -> Iterator[T]:
         return iter(self._items.values())
 

@@ -36,6 +36,7 @@ class Migration(migrations.Migration):
                 ("last_used_at", models.DateTimeField(editable=False, null=True)),
             ],
             options={
+                "verbose_name": "API token",
                 "ordering": ["name"],
             },
         ),

@@ -25,9 +25,8 @@ def apply_document(*, principal: Principal, document: CatalogDocument, prune: bo
     saved = save_entities(principal=principal, definitions=[entry.definition for entry in document.entities])
     errors: list[FieldError] = []
     for entry, entity in zip(document.entities, saved, strict=True):
-        for name, wanted in entry.sections.items():
-            section = SECTIONS.get(name)
-            assert section is not None
+        for name, section in SECTIONS.items():
+            wanted = entry.sections[name]
             try:
                 section.apply(principal=principal, entity_id=entity.id, wanted=wanted)
             except ValidationFailed as error:

@@ -79,9 +79,8 @@ def _plan_entity(after: EntityDefinition, before: EntityDefinition | None) -> li
 def _plan_sections(entry: Entry[EntityDefinition], stored: Entity | None) -> tuple[list[Change], list[FieldError]]:
     changes: list[Change] = []
     errors: list[FieldError] = []
-    for name, wanted in entry.sections.items():
-        section = SECTIONS.get(name)
-        assert section is not None
+    for name, section in SECTIONS.items():
+        wanted = entry.sections[name]
         try:
             changes += section.plan(
                 entity_name=entry.definition.name, entity_id=stored.pk if stored else None, wanted=wanted

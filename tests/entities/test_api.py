@@ -272,6 +272,14 @@ def test_a_reference_to_nothing_is_not_found(program: Program, ref: str) -> None
         assert program.send(method, f"{ENTITIES}/{ref}", body).status_code == 404
 
 
+def test_a_method_or_address_that_is_not_there_is_a_problem(program: Program) -> None:
+    response = program.send("DELETE", ENTITIES)
+
+    assert problem(response, 405)["code"] == "method_not_allowed"
+    assert set(response["Allow"].split(", ")) == {"GET", "POST"}
+    problem(program.send("GET", "/api/v1/nope"), 404)
+
+
 def test_roles_decide_who_may_what() -> None:
     add_entity("api")
     body = {"name": "web", "kind": "service"}

@@ -1,5 +1,6 @@
 """What a list of entities may be narrowed to."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -10,6 +11,8 @@ from django.db.models.functions import Cast
 from core.errors import FieldError, ValidationFailed
 from entities.domain import is_label_key
 from entities.models import Entity
+
+_LABEL = re.compile(r"([^:=]+)[:=](.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +29,16 @@ class EntityFilter:
 
 
 def parse_labels(pairs: Iterable[str]) -> dict[str, str]:
-    """``["region=eu"]`` as a mapping.
+    """``["region:eu"]`` as a mapping; ``region=eu`` says the same.
 
     Raises ``ValidationFailed`` for anything else.
     """
     labels: dict[str, str] = {}
     for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not is_label_key(key):
-            raise ValidationFailed("A label is given as key=value", errors=(FieldError("label", "expected key=value"),))
+        found = _LABEL.fullmatch(pair)
+        if found is None or not is_label_key(found[1]):
+            raise ValidationFailed("A label is given as key:value", errors=(FieldError("label", "expected key:value"),))
+        key, value = found.groups()
         if labels.setdefault(key, value) != value:
             raise ValidationFailed("A label is given twice", errors=(FieldError("label", f"{key} has two values"),))
     return labels

@@ -46,7 +46,7 @@ class EntityQuery(BaseModel):
     environment: Filter = None
     lifecycle: Lifecycle | None = None
     status: StatusWord | None = None
-    label: Annotated[list[Line], Field(max_length=16, description="`key=value`; repeat to narrow further.")] = []
+    label: Annotated[list[Line], Field(max_length=16, description="`key:value`; repeat to narrow further.")] = []
     q: Annotated[Line, Field(max_length=200, description="Part of the name, title or description.")] = ""
     sort: Annotated[Line, Field(description="name, tier, kind, status or updated; -name descends.")] = "name"
     cursor: Annotated[str | None, Field(max_length=CURSOR_MAX_LENGTH, description="`next_cursor` of a page.")] = None

@@ -1,7 +1,6 @@
 """Rows of checks, as lists and pages show them."""
 
 import datetime as dt
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -23,8 +22,6 @@ SORTS = ("status", "name", "entity", "kind", "since", "last", "duration")
 """What a list can be sorted by; a dash before it turns the order round. Ties go by entity, then name."""
 
 MAX_LIMIT = 1_000
-
-_LABEL = re.compile(r"\A([^:=]+):")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +145,7 @@ def _entity_filter(*, team: str | None, environment: str | None, label: str | Co
     return EntityFilter(
         team=_plain(team, "team") if team else None,
         environment=_plain(environment, "environment") if environment else None,
-        labels=parse_labels(_LABEL.sub(r"\1=", _plain(pair, "label"), count=1) for pair in labels if pair),
+        labels=parse_labels(_plain(pair, "label") for pair in labels if pair),
     )
 
 

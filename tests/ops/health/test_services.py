@@ -1,10 +1,11 @@
 """Writing checks: rules, schedule, audit and timeline in one transaction."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from core.clock import now_ms
 from core.errors import Conflict, NotFound, PermissionDenied, StaleVersion, ValidationFailed
@@ -282,3 +283,24 @@ def test_checks_stand_still_while_their_entity_is_inactive(add: Callable[..., Ch
     update_entity(principal=editor, ref="api", changes={"lifecycle": "active"})
     assert state(running).next_due_ms is not None
     assert state(paused).next_due_ms is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_edit_does_not_stop_the_engine_from_committing(
+    add: Callable[..., Check], editor: Principal, on_postgresql: bool
+) -> None:
+    """The foreign key of the engine's row is checked at its commit, under a lock that an edit must leave free."""
+    if not on_postgresql:
+        pytest.skip("SQLite lets one writer in at a time")
+    check = add()
+
+    def commit_as_the_engine_does() -> None:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 FROM ops_check WHERE id = %s FOR KEY SHARE NOWAIT", [check.pk])
+        finally:
+            connection.close()
+
+    with transaction.atomic(), ThreadPoolExecutor(1) as engine:
+        services.update_check(principal=editor, uid=check.uid, changes={"interval": "10s"})
+        engine.submit(commit_as_the_engine_does).result(timeout=10)

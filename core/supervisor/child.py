@@ -22,13 +22,17 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """``drain_seconds`` is the time a child gets between SIGTERM and SIGKILL; ``prepare`` runs before each start."""
+    """``drain_seconds`` is the time a child gets between SIGTERM and SIGKILL; ``prepare`` runs before each start.
+
+    One that is not ``first`` starts when the web server answers, so that a person does not wait for it.
+    """
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
     drain_seconds: float
     prepare: Callable[[], None] = field(default=_nothing)
+    first: bool = True
 
 
 class Child:

@@ -12,11 +12,9 @@ from core.data_dir import DataDir
 from core.supervisor.child import ChildSpec
 from core.telemetry.multiprocess import DIRECTORY_VARIABLE, role_directory, wipe_role
 
-ROLES = ("web", "worker", "scheduler")
-
 
 def child_specs(config: Config, data: DataDir, *, code: Path) -> list[ChildSpec]:
-    """In the order of their start: what others need comes first, what makes work for others last.
+    """What others need comes first, what makes work for others last.
 
     The seconds to drain add up to less than the 10 in which everything must be gone.
     """
@@ -28,22 +26,23 @@ def child_specs(config: Config, data: DataDir, *, code: Path) -> list[ChildSpec]
     ]  # fmt: skip
     scheduler = [*celery, "beat", "--loglevel", config.log_level, "--pidfile="]
     specs = [
-        _role("worker", worker, 3.5, data, code),
-        _role("web", [*python, "core.web_server"], 2.6, data, code),
-        _role("scheduler", scheduler, 1.0, data, code),
+        _role("worker", worker, 3.5, data, code, first=False),
+        _role("web", [*python, "core.web_server"], 2.6, data, code, first=True),
+        _role("scheduler", scheduler, 1.0, data, code, first=False),
     ]
     if config.redis_url is None:
         specs.insert(0, _broker(data))
     return specs
 
 
-def _role(name: str, command: list[str], drain_seconds: float, data: DataDir, code: Path) -> ChildSpec:
+def _role(name: str, command: list[str], drain_seconds: float, data: DataDir, code: Path, *, first: bool) -> ChildSpec:
     return ChildSpec(
         name=name,
         command=command,
         environment=_environment(name, data, code, os.environ),
         drain_seconds=drain_seconds,
         prepare=lambda: wipe_role(data.metrics, name),
+        first=first,
     )
 
 

@@ -13,12 +13,14 @@ from core.supervisor.child import Child
 type Say = Callable[[str], None]
 
 HOUSEKEEPING_SECONDS = 15.0
+LONGEST_WAIT_SECONDS = 5.0
+"""Checks run even when the web server does not come up."""
 KILL_SECONDS = 1.0
 """What a killed process may take to disappear."""
 
 
 class Supervisor:
-    """``children`` are in the order of their start.
+    """``children`` are in the order of what needs what; they end in the opposite one.
 
     ``is_up`` is asked until it says yes, then ``on_up`` runs once; ``housekeeping`` runs now and then.
     """
@@ -46,7 +48,10 @@ class Supervisor:
         with self._watch_signals():
             try:
                 for child in self._children:
-                    self._start(child)
+                    if child.spec.first:
+                        self._start(child)
+                    else:
+                        child.restart_at = time.monotonic() + LONGEST_WAIT_SECONDS
                 self._supervise()
             finally:
                 self._drain()
@@ -62,6 +67,9 @@ class Supervisor:
             if not self._up and self._is_up():
                 self._up = True
                 self._on_up()
+                for child in self._children:
+                    if not child.spec.first and child.pid is None:
+                        child.restart_at = now
             if now >= housekeeping_at:
                 housekeeping_at = now + HOUSEKEEPING_SECONDS
                 self._housekeeping()

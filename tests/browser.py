@@ -65,7 +65,7 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
 def live_server(_collected_static_files: None) -> Iterator[LiveServer]:
     """The whole stack, static files through WhiteNoise as in production."""
     server = LiveServer("localhost", start=False)
-    server.thread.static_handler = lambda application: application
+    server.thread.static_handler = lambda application: application  # type: ignore[assignment]
     server.start()
     yield server
     server.stop()

@@ -1,5 +1,7 @@
 """A small fleet with every status, written as rows, for tests of pages."""
 
+from typing import Any
+
 from core.clock import now_ms
 from core.permissions import system_principal
 from core.pulse import record_pulse
@@ -18,7 +20,7 @@ REFUSED = "connection refused by 10.0.4.12:5432"
 def add_fleet() -> None:
     """payments-db is unhealthy and impacts payments-api, search is degraded; others are fine, stale, paused or bare."""
     principal = system_principal("tester")
-    definitions = [
+    definitions: list[dict[str, Any]] = [
         {"name": "payments-db", "kind": "datastore", "team": "payments", "tier": 1, "title": HOSTILE,
          "labels": {"region": "eu"}, "links": {"dashboard": "https://d.example.com", "runbook": "https://r.example.com"}},
         {"name": "payments-api", "kind": "service", "team": "payments", "tier": 1, "depends_on": ["payments-db"]},

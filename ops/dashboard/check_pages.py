@@ -9,7 +9,7 @@ from core.templatetags.display import period_words
 from ops.dashboard.strip import RESULTS, Strip, draw_strip
 from ops.health.definition import definition_of
 from ops.health.models import Check, Heartbeat
-from ops.health.selectors import CheckRow, ResultRow, check_row, check_rows, recent_results
+from ops.health.selectors import CheckRow, ResultRow, check_row, check_rows, recent_outcomes, recent_results
 
 MAX_CHECKS = 100
 SHOWN_RESULTS = 50
@@ -34,14 +34,10 @@ class ResultItem:
 
 def read_entity_checks(*, principal: Principal, entity_id: int) -> list[CheckItem]:
     rows = check_rows(principal=principal, entity_ids=[entity_id], sort="name", limit=MAX_CHECKS).items
+    last = {row.id: (to_ms(row.last_at), row.interval_ms) for row in rows if row.last_at is not None}
+    outcomes = recent_outcomes(principal=principal, last_slots=last, limit=RESULTS)
     return [
-        CheckItem(
-            check=row,
-            strip=draw_strip(
-                recent_results(principal=principal, check_uid=row.uid, limit=RESULTS), limit_ms=row.degraded_above_ms
-            ),
-        )
-        for row in rows
+        CheckItem(check=row, strip=draw_strip(outcomes.get(row.id, []), limit_ms=row.degraded_above_ms)) for row in rows
     ]
 
 

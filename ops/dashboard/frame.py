@@ -8,13 +8,15 @@ from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlencode
 
+from django.db.models import Max
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from core.clock import now_ms, to_ms
+from core.clock import database_now_ms, from_ms, now_ms, to_ms
 from core.config import get_config
+from core.models import Pulse
 from core.permissions import ANONYMOUS, Permission, Role
-from core.pulse import STALE_AFTER_MS, pulse_age_ms
+from core.pulse import STALE_AFTER_MS
 from entities.status import EntityStatus
 from ops.health.selectors import entity_statuses, verdict
 
@@ -23,15 +25,17 @@ KEPT_FILTERS = ("team", "environment", "label")
 
 TROUBLE = ("unhealthy", "degraded")
 _LOUD = ("unhealthy", "degraded", "impacted", "unknown")
+_ROLES = ("scheduler", "worker")
 _LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
 
 @dataclass(frozen=True, slots=True)
 class Blindness:
-    """Why nothing is being measured. ``code`` is stable, ``cause`` is for people."""
+    """Why nothing is being measured. ``code`` is stable, ``cause`` is for people, ``since`` None when it never was."""
 
     code: str
     cause: str
+    since: dt.datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +99,23 @@ class Frame:
 
 def find_blindness() -> Blindness | None:
     """Why results cannot be believed to keep coming; None while scheduler and worker give signs of life."""
-    silent = []
-    for role in ("scheduler", "worker"):
-        age = pulse_age_ms(role)
-        if age is None:
-            silent.append(f"the {role} never started")
-        elif age > STALE_AFTER_MS:
-            silent.append(f"the {role} has been silent for {age // 1_000} s")
-    if not silent:
-        return None
-    code = "+".join(line.split()[1] for line in silent)
-    return Blindness(code=code, cause=" and ".join(silent))
+    seen = dict(
+        Pulse.objects.filter(role__in=_ROLES).values("role").annotate(at=Max("seen_ms")).values_list("role", "at")
+    )
+    stale_before = database_now_ms() - STALE_AFTER_MS
+    never = [role for role in _ROLES if role not in seen]
+    silent = [role for role in _ROLES if role in seen and seen[role] < stale_before]
+    if never:
+        return Blindness(code=f"never-{'-'.join(never)}", cause=f"{_the(never)} never started", since=None)
+    if silent:
+        have = "has" if len(silent) == 1 else "have"
+        since = from_ms(min(seen[role] for role in silent))
+        return Blindness(code="-".join(silent), cause=f"{_the(silent)} {have} been silent", since=since)
+    return None
+
+
+def _the(roles: list[str]) -> str:
+    return " and ".join(f"the {role}" for role in roles)
 
 
 def read_frame(statuses: Mapping[int, EntityStatus] | None = None, *, blind: Blindness | None = None) -> Frame:

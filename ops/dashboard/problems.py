@@ -4,12 +4,13 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core.clock import to_ms
 from core.permissions import Principal
 from entities.models import Entity
 from entities.status import EntityStatus, StatusReason
 from ops.dashboard.listing import SEVERITY, explain
 from ops.dashboard.strip import RESULTS, Strip, draw_strip
-from ops.health.selectors import check_rows, recent_results
+from ops.health.selectors import check_rows, recent_outcomes
 
 SHOWN_PROBLEMS = 50
 DRAWN_PROBLEMS = 20
@@ -94,11 +95,8 @@ def _list_impacts(statuses: Mapping[int, EntityStatus]) -> dict[str, list[str]]:
 
 def _draw_strips(names: Mapping[int, str], principal: Principal) -> dict[int, Strip]:
     """From entities to the strip of their check of that name."""
-    checks = check_rows(principal=principal, entity_ids=list(names), limit=1_000).items
-    return {
-        check.entity_id: draw_strip(
-            recent_results(principal=principal, check_uid=check.uid, limit=RESULTS), limit_ms=check.degraded_above_ms
-        )
-        for check in checks
-        if names[check.entity_id] == check.name
-    }
+    rows = check_rows(principal=principal, entity_ids=list(names), limit=1_000).items
+    checks = [row for row in rows if names[row.entity_id] == row.name and row.last_at is not None]
+    last = {row.id: (to_ms(row.last_at), row.interval_ms) for row in checks if row.last_at is not None}
+    outcomes = recent_outcomes(principal=principal, last_slots=last, limit=RESULTS)
+    return {row.entity_id: draw_strip(outcomes[row.id], limit_ms=row.degraded_above_ms) for row in checks}

@@ -3,12 +3,13 @@
 from ops.health.selectors.changes import change_stamp, has_changed
 from ops.health.selectors.checks import CheckRow, check_row, check_rows
 from ops.health.selectors.details import CheckDetail, check_detail, check_details
-from ops.health.selectors.results import ResultRow, recent_results, results_page
+from ops.health.selectors.results import OutcomeRow, ResultRow, recent_outcomes, recent_results, results_page
 from ops.health.selectors.statuses import Verdict, entity_statuses, verdict
 
 __all__ = [
     "CheckDetail",
     "CheckRow",
+    "OutcomeRow",
     "ResultRow",
     "Verdict",
     "change_stamp",
@@ -18,6 +19,7 @@ __all__ = [
     "check_rows",
     "entity_statuses",
     "has_changed",
+    "recent_outcomes",
     "recent_results",
     "results_page",
     "verdict",

@@ -108,4 +108,4 @@ def test_an_empty_catalogue_invites_to_add_the_first_service(client_of: Callable
 def test_a_platform_that_never_ran_says_so(client_of: Callable[[Role], Client]) -> None:
     content = client_of(Role.VIEWER).get("/").content.decode()
 
-    assert "the scheduler never started and the worker never started" in content
+    assert "the scheduler and the worker never started" in content

@@ -58,7 +58,7 @@ def test_a_poll_without_news_is_204_and_tells_the_time(viewer_client: Client, pa
 def test_an_idle_poll_asks_the_database_little(viewer_client: Client, django_assert_max_num_queries) -> None:  # type: ignore[no-untyped-def]
     url = stamp_of(viewer_client, "/")
 
-    with django_assert_max_num_queries(8):  # session, user, groups, two pulses, revision, newest result
+    with django_assert_max_num_queries(7):  # session, user, groups, pulses, revision, newest result
         viewer_client.get(url, headers=HTMX)
 
 

@@ -45,16 +45,17 @@ def find_chromium() -> str | None:
     pytest.fail(f"There is no Chromium: none of {', '.join(NAMES)} is on PATH, and none could be installed")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
-    # The sync API keeps an event loop in this thread, which Django would take for asynchronous code.
+    # The sync API keeps an event loop running in this thread: Django would take the tests for asynchronous code, and
+    # no other module could run a loop of its own, hence one browser per module.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as started:
         yield started
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
     browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
     yield browser

@@ -55,17 +55,14 @@ class Instance:
         self.url = f"http://127.0.0.1:{self.port}"
         self._console = data.parent / f"{data.name}.console"
         self._process: subprocess.Popen[bytes] | None = None
-        self.started_in = 0.0
 
     def start(self) -> None:
-        started = time.monotonic()
         with self._console.open("wb") as console:
             self._process = subprocess.Popen(
                 [sys.executable, CODE / "manage.py", "serve"],
                 env=instance_environment(self.data, self.port, **self.settings), stdout=console, stderr=console,
             )  # fmt: skip
         wait_for(self._is_up, seconds=40, what="the instance")
-        self.started_in = time.monotonic() - started
 
     def _is_up(self) -> bool:
         assert self._process is not None

@@ -91,7 +91,7 @@ def test_changes_of_users_and_roles_are_audited(client: Client) -> None:
         {"username": "ada", "password1": "engine-1843", "password2": "engine-1843", "usable_password": "true"},
     )
     ada = User.objects.get(username="ada")
-    roles = [Group.objects.get(name="editor").pk]
+    roles = [Group.objects.get_or_create(name="editor")[0].pk]
     fields = {"username": "ada", "is_active": "on", "is_staff": "on", "groups": roles}
     client.post(f"{USERS}{ada.pk}/change/", fields)
     password = {"password1": "difference-2", "password2": "difference-2", "usable_password": "true"}

@@ -15,6 +15,7 @@ from django.test import Client
 
 from core.permissions import ROLE_PERMISSIONS, Principal, Role
 from core.triggers import create_statements, drop_statements
+from ops.health import pings
 from tests.services import wait_for
 
 APPEND_ONLY = ("core_auditentry", "ops_journalentry")
@@ -55,6 +56,12 @@ def _collected_static_files() -> None:
     else:
         call_command("collectstatic", interactive=False, verbosity=0)
         done.touch()
+
+
+@pytest.fixture(autouse=True)
+def _no_definitions_of_another_test() -> None:
+    """A test that was rolled back leaves its keys to the next one."""
+    pings.DEFINITIONS.clear()
 
 
 @pytest.fixture

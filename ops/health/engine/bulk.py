@@ -58,7 +58,7 @@ _LOCK_STATES = "SELECT FROM ops_checkstate WHERE check_id = ANY(%s) ORDER BY che
 def update_states(rows: Sequence[Row]) -> set[int]:
     """Write the states whose fence still matches, move their fence on, and tell whose they were."""
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
+        if connection.vendor == "postgresql" and len(rows) > 1:
             # In the order of the keys, as services lock them, so that no two writers wait in a ring.
             cursor.execute(_LOCK_STATES, [[row["check_id"] for row in rows]])
         cursor.execute(_UPDATE_STATES[connection.vendor], [_pack(rows)])

@@ -85,7 +85,7 @@ def prepare_check(row: Check) -> PreparedCheck:
 
 @dataclass(slots=True)
 class DefinitionCache:
-    """Used from one thread."""
+    """Shared between threads: at worst two of them load the same entry."""
 
     clock: Callable[[], float] = time.monotonic
     limit: int = 50_000
@@ -105,9 +105,12 @@ class DefinitionCache:
             found.update(self._load(missing))
         return found
 
+    def clear(self) -> None:
+        self._entries.clear()
+
     def _load(self, keys: list[tuple[int, int]]) -> dict[tuple[int, int], PreparedCheck]:
         if len(self._entries) + len(keys) > self.limit:
-            self._entries.clear()
+            self.clear()
         now, loaded = self.clock(), load_checks([check_id for check_id, _version in keys])
         found = {key: loaded[key[0]] for key in keys if key[0] in loaded}
         self._entries.update((key, (now, check)) for key, check in found.items())

@@ -25,11 +25,24 @@ class PulsingScheduler(Scheduler):  # type: ignore[misc]
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         wait: float = super().tick(*args, **kwargs)
-        if time.monotonic() - self._pulsed_at >= PULSE_EVERY_SECONDS:
-            self._pulsed_at = time.monotonic()
-            try:
-                close_old_connections()
-                record_pulse("scheduler")
-            except DatabaseError as error:
-                log.warning("scheduler.pulse_failed", error=str(error))
+        self._pulse()
         return wait
+
+    def _ensure_connected(self) -> Any:
+        """Wait for the broker and stay alive meanwhile: it is the broker that is away, not the scheduler."""
+
+        def tell(error: Exception, interval: float) -> None:
+            log.warning("scheduler.broker_away", error=str(error), next_try_seconds=interval)
+            self._pulse()
+
+        return self.connection.ensure_connection(tell, self.app.conf.broker_connection_max_retries)
+
+    def _pulse(self) -> None:
+        if time.monotonic() - self._pulsed_at < PULSE_EVERY_SECONDS:
+            return
+        self._pulsed_at = time.monotonic()
+        try:
+            close_old_connections()
+            record_pulse("scheduler")
+        except DatabaseError as error:
+            log.warning("scheduler.pulse_failed", error=str(error))

@@ -13,9 +13,9 @@ from core.worker_signals import connect_worker_signals
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
 
-_REDIS_TIMEOUTS = {"socket_timeout": 5, "socket_connect_timeout": 2, "socket_keepalive": True}
+_REDIS_TIMEOUTS = {"socket_timeout": 2, "socket_connect_timeout": 2, "socket_keepalive": True}
 
-app = Celery("quarterdeck")
+app = Celery("quarterdeck", amqp="core.broker:SteadyAMQP")
 app.conf.update(
     broker_url=settings.REDIS_URL.replace("unix://", "redis+socket://", 1),
     broker_connection_retry_on_startup=True,

@@ -1,5 +1,6 @@
 """Stores that keep their connections and say nothing any more: nothing waits for them longer than promised."""
 
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -100,3 +101,15 @@ def test_pages_answer_in_time_while_the_broker_hangs(broker: FreezingProxy, tmp_
             assert time.monotonic() - started < 5, path
         code, seconds = instance.stop()
         assert (code, seconds < 10) == (0, True)
+
+
+def test_the_schedule_goes_on_soon_after_a_long_silence_of_the_broker(broker: FreezingProxy, tmp_path: Path) -> None:
+    with running(tmp_path / "data", REDIS_URL=f"redis://127.0.0.1:{broker.port}/0") as instance:
+        wait_for(lambda: instance.get("/readyz")[0] == 200, seconds=30, what="the first pulses")
+        broker.freeze()
+        wait_for(lambda: b"last seen" in instance.get("/readyz")[1], seconds=30, what="a worker without ticks")
+        assert json.loads(instance.get("/readyz")[1])["checks"]["scheduler:age"][0]["status"] == "pass"
+
+        broker.thaw()
+
+        wait_for(lambda: instance.get("/readyz")[0] == 200, seconds=10, what="ticks and their worker")

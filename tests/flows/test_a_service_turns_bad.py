@@ -128,4 +128,5 @@ def test_a_service_is_added_checked_and_seen_turning_bad(sign_in: SignIn, target
         ("user:editor", "check.create"),
         ("user:editor", "check.run"),
     ]
-    assert visitor.complaints == []
+    # Chromium notes every answer of 4xx, the refused form's as well.
+    assert [complaint for complaint in visitor.complaints if "status of 422" not in complaint] == []

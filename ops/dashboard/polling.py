@@ -10,7 +10,6 @@ clock and freshness right:
 from collections.abc import Callable
 from typing import Any
 
-from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -18,8 +17,7 @@ from django.utils.cache import patch_vary_headers
 
 from core.clock import now_ms
 from ops.dashboard.frame import Blindness, find_blindness
-from ops.health.models import CheckState
-from ops.health.selectors import change_stamp, has_changed
+from ops.health.selectors import change_stamp, has_changed, newest_result_ms
 
 
 def is_fragment_request(request: HttpRequest) -> bool:
@@ -38,16 +36,17 @@ def answer_live(
     *,
     section: str,
     read: Callable[[Blindness | None], dict[str, Any]],
-    watch: Callable[[], str] = str,
+    watch: Callable[[int | None], str] = lambda _newest_ms: "",
 ) -> HttpResponse:
     """The page ``template``, or its partial ``live`` for htmx, or 204 for a poll when nothing changed.
 
     ``read`` makes the context; it is told why the platform is blind. ``watch`` is a text that changes when this
-    page must be drawn again although no status changed, such as the time of a new result.
+    page must be drawn again although no status changed; it is told when the newest result of any check came in.
     """
     fragment = is_fragment_request(request)
     blind = find_blindness()
-    own = f"{blind.code if blind else ''}~{watch()}"
+    newest = newest_result_ms()
+    own = f"{blind.code if blind else ''}~{watch(newest)}"
     given, _, given_own = request.GET.get("stamp", "").partition("~")
     if fragment and given and given_own == own and not has_changed(given):
         response = HttpResponse(status=204)
@@ -62,7 +61,6 @@ def answer_live(
     patch_vary_headers(response, ["HX-Request"])
     response["Cache-Control"] = "private, no-cache"
     response["Quarterdeck-Now"] = str(now_ms())
-    newest = CheckState.objects.aggregate(newest=Max("last_at_ms"))["newest"]
     if newest is not None:
         response["Quarterdeck-Last-Result"] = str(newest)
     return response

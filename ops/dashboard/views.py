@@ -17,6 +17,9 @@ from ops.dashboard.polling import answer_live
 from ops.dashboard.problems import list_problems
 from ops.health.selectors import check_row, check_rows, entity_statuses
 
+TREND_SECONDS = 15
+"""How old the strips of recent results beside the problems may get, although no status changed."""
+
 
 @requires(Permission.CATALOG_VIEW)
 def overview(request: HttpRequest) -> HttpResponse:
@@ -33,7 +36,11 @@ def overview(request: HttpRequest) -> HttpResponse:
             "changes": list_changes(),
         }
 
-    return answer_live(request, "ops/dashboard/overview.html", section="overview", read=read)
+    return answer_live(request, "ops/dashboard/overview.html", section="overview", read=read, watch=_trend_step)
+
+
+def _trend_step(newest_ms: int | None) -> str:
+    return "" if newest_ms is None else str(newest_ms // (TREND_SECONDS * 1000))
 
 
 @requires(Permission.CATALOG_VIEW)
@@ -51,7 +58,7 @@ def entity_detail(request: HttpRequest, name: str) -> HttpResponse:
     principal = request_principal(request)
     entity_id = get_entity(principal=principal, ref=name).id
 
-    def newest_result() -> str:
+    def newest_result(_newest_ms: int | None) -> str:
         rows = check_rows(principal=principal, entity_ids=[entity_id], limit=1, sort="last").items
         return str(rows[0].last_at) if rows else ""
 
@@ -83,14 +90,14 @@ def check_list(request: HttpRequest) -> HttpResponse:
             **list_checks(request.GET, path=request.path, principal=principal),
         }
 
-    return answer_live(request, "ops/dashboard/check_list.html", section="checks", read=read)
+    return answer_live(request, "ops/dashboard/check_list.html", section="checks", read=read, watch=str)
 
 
 @requires(Permission.CATALOG_VIEW)
 def check_detail(request: HttpRequest, uid: str) -> HttpResponse:
     principal = request_principal(request)
 
-    def newest_result() -> str:
+    def newest_result(_newest_ms: int | None) -> str:
         return str(check_row(principal=principal, uid=uid).last_at)
 
     def read(blind: Blindness | None) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The read model of the slice: check rows and results, statuses of entities, and what changed since."""
 
-from ops.health.selectors.changes import change_stamp, has_changed
+from ops.health.selectors.changes import change_stamp, has_changed, newest_result_ms
 from ops.health.selectors.checks import CheckRow, check_row, check_rows
 from ops.health.selectors.details import CheckDetail, check_detail, check_details
 from ops.health.selectors.results import OutcomeRow, ResultRow, recent_outcomes, recent_results, results_page
@@ -19,6 +19,7 @@ __all__ = [
     "check_rows",
     "entity_statuses",
     "has_changed",
+    "newest_result_ms",
     "recent_outcomes",
     "recent_results",
     "results_page",

@@ -3,9 +3,11 @@
 import re
 
 from django.db import connection
+from django.db.models import Max
 
 from core.clock import database_now_ms, now_ms
 from core.revision import current_revision
+from ops.health.models import CheckState
 
 _STAMP = re.compile(r"([0-9]{1,18})\.([0-9]{1,15})")
 
@@ -39,3 +41,9 @@ def has_changed(stamp: str) -> bool:
         cursor.execute(_CHANGES_OF[connection.vendor], {"seen": int(match[2]), "now": now_ms()})
         row = cursor.fetchone()
     return row is not None and (row[0] != int(match[1]) or bool(row[1]))
+
+
+def newest_result_ms() -> int | None:
+    """When the newest result of any check came in; None before the first."""
+    newest: int | None = CheckState.objects.aggregate(newest=Max("last_at_ms"))["newest"]
+    return newest

@@ -14,8 +14,9 @@ from entities.models import Dependency, Entity
 from entities.status import EntityStatus, StatusReason
 from ops.health.domain import Status
 from ops.health.impact import roll_up_impact
-from ops.health.models import Check, CheckState
+from ops.health.models import Check
 from ops.health.selectors import effective
+from ops.health.selectors.changes import newest_result_ms
 
 MAX_REASONS = 20
 """Reasons that one entity carries at most, the worst first."""
@@ -73,7 +74,7 @@ def entity_statuses(ids: Collection[int] | None) -> Mapping[int, EntityStatus]:
 def verdict(statuses: Mapping[int, EntityStatus] | None = None) -> Verdict:
     """The sum of all statuses; pass what ``entity_statuses(None)`` gave to save asking again."""
     found = entity_statuses(None) if statuses is None else statuses
-    newest = CheckState.objects.aggregate(newest=Max("last_at_ms"))["newest"]
+    newest = newest_result_ms()
     return Verdict(
         counts=dict(Counter(status.status for status in found.values())),
         newest_result_at=None if newest is None else from_ms(newest),

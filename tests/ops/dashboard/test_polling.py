@@ -9,6 +9,7 @@ from core.clock import now_ms
 from core.models import Pulse
 from core.permissions import Role
 from core.revision import take_revision
+from ops.dashboard.views import TREND_SECONDS
 from ops.health.models import Check, CheckState
 from tests.fleet import add_fleet
 from tests.services import wait_for
@@ -87,16 +88,30 @@ def test_a_poll_draws_when_the_platform_turns_blind(viewer_client: Client) -> No
     assert b"Quarterdeck is blind" in response.content
 
 
-def test_a_new_result_draws_the_page_of_its_check_and_no_list(viewer_client: Client) -> None:
+def test_a_new_result_draws_what_shows_results_and_nothing_else(viewer_client: Client) -> None:
     check = Check.objects.get(entity__name="mailer")
-    detail, entity, listing = (
-        stamp_of(viewer_client, path) for path in (f"/checks/{check.uid}", "/entities/mailer", "/")
+    detail, entity, checks, entities = (
+        stamp_of(viewer_client, path) for path in (f"/checks/{check.uid}", "/entities/mailer", "/checks", "/entities")
     )
     CheckState.objects.filter(pk=check.pk).update(last_at_ms=now_ms())
 
     assert viewer_client.get(detail, headers=HTMX).status_code == 200
     assert viewer_client.get(entity, headers=HTMX).status_code == 200
-    assert viewer_client.get(listing, headers=HTMX).status_code == 204
+    assert viewer_client.get(checks, headers=HTMX).status_code == 200
+    assert viewer_client.get(entities, headers=HTMX).status_code == 204
+
+
+def test_the_overview_draws_its_trends_anew_at_most_every_few_seconds(viewer_client: Client) -> None:
+    step = TREND_SECONDS * 1_000
+    start = (now_ms() // step + 1) * step
+    check = CheckState.objects.filter(definition__entity__name="mailer")
+    check.update(last_at_ms=start)
+    url = stamp_of(viewer_client, "/")
+
+    check.update(last_at_ms=start + step - 1)
+    assert viewer_client.get(url, headers=HTMX).status_code == 204
+    check.update(last_at_ms=start + step)
+    assert viewer_client.get(url, headers=HTMX).status_code == 200
 
 
 @pytest.mark.parametrize("stamp", ["", "x", "1.2~~~", "999999999999999999999.1~~", "%00"])

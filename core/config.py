@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from core.config_errors import PREFIX, ConfigurationError, explain, unknown_variables, variable
 from core.config_sources import LOCATORS, config_file, ordered_sources, refuse_missing_locations, secrets_dir
+from core.data_dir import DataDir
 
 type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -220,7 +221,7 @@ def load_config() -> Config:
     if unknown := unknown_variables({variable(field) for field in Config.model_fields} | set(LOCATORS)):
         raise ConfigurationError(unknown)
     try:
-        return Config()
+        return _as_served(Config())
     except ValidationError as error:
         fields = Config.model_fields
         given = {tuple(item["loc"][:1]): item for item in error.errors()}.values()
@@ -229,6 +230,15 @@ def load_config() -> Config:
         raise ConfigurationError([f"{error.filename or secrets_dir()}: cannot be read: {error.strerror}"]) from None
     except ValueError as error:
         raise ConfigurationError([f"{config_file()}: is not valid TOML: {error}"]) from None
+
+
+def _as_served(config: Config) -> Config:
+    """A command typed beside a running instance judges the targets of checks as that instance does."""
+    served = DataDir(config.data_dir).served_networks
+    if "probe_allow_cidrs" in config.model_fields_set or not served.is_file():
+        return config
+    networks = tuple(ipaddress.ip_network(part) for part in served.read_text().split(",") if part)
+    return config.model_copy(update={"probe_allow_cidrs": networks})
 
 
 @cache

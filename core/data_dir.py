@@ -53,6 +53,11 @@ class DataDir:
         return self.root / "admin_password"
 
     @property
+    def served_networks(self) -> Path:
+        """While an instance serves from this folder: the networks that its checks may reach."""
+        return self.root / "probe_allow_cidrs"
+
+    @property
     def lock(self) -> Path:
         """Held by the one supervisor of this folder; says its process id."""
         return self.root / "supervisor.lock"

@@ -1,6 +1,8 @@
 """The whole of ``manage.py serve``, from the first check to the last process gone."""
 
+import contextlib
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from django.db import connection, connections
@@ -29,7 +31,7 @@ from core.web_address import answers, local_url
 def serve(config: Config, data: DataDir, *, code: Path, say: Say) -> None:
     """Until it is told to stop. Raises ``StartRefused`` before anything was started."""
     ensure_writable(data)
-    with hold_lock(data), reserve_port(config.http_host, config.http_port):
+    with hold_lock(data), reserve_port(config.http_host, config.http_port), _tell_networks(config, data):
         configure_logging(config.log_level, file=data.logs / "supervisor.log")
         ensure_database(config)
         say(f"Quarterdeck {__version__}")
@@ -47,6 +49,16 @@ def serve(config: Config, data: DataDir, *, code: Path, say: Say) -> None:
         )
         supervisor.run()
         say("Stopped.")
+
+
+@contextlib.contextmanager
+def _tell_networks(config: Config, data: DataDir) -> Iterator[None]:
+    """Let commands beside this instance accept the targets that it accepts (``core.config``)."""
+    data.served_networks.write_text(",".join(str(network) for network in config.probe_allow_cidrs))
+    try:
+        yield
+    finally:
+        data.served_networks.unlink(missing_ok=True)
 
 
 def _stores(config: Config) -> str:

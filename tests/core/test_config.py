@@ -19,6 +19,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in [name for name in os.environ if name.startswith("QUARTERDECK_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
@@ -170,6 +171,14 @@ SAFE = {
     "METRICS_TOKEN": "long-enough",
     "ALLOWED_HOSTS": "status.example.com",
 }
+
+
+def test_a_command_beside_a_running_instance_reaches_what_it_reaches(configure: Configure, tmp_path: Path) -> None:
+    (tmp_path / "probe_allow_cidrs").write_text("127.0.0.0/8,::1/128")
+    here = {"DATA_DIR": str(tmp_path)}
+
+    assert [str(network) for network in configure(environment=here).probe_allow_cidrs] == ["127.0.0.0/8", "::1/128"]
+    assert configure(environment={**here, "PROBE_ALLOW_CIDRS": ""}).probe_allow_cidrs == ()
 
 
 def test_production_starts_with_safe_settings(configure: Configure) -> None:

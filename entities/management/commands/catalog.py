@@ -20,6 +20,9 @@ PRINCIPAL = system_principal("catalog")
 _SIGNS = {"create": "+", "update": "~", "delete": "-"}
 
 
+SHOWN_ERRORS = 50
+
+
 class Command(BaseCommand):
     help = "Plan, apply or export the catalogue as YAML. Several files and folders are read as one."
 
@@ -56,8 +59,10 @@ class Command(BaseCommand):
             self._fail([f"{path}: cannot be written: {error.strerror}"])
 
     def _fail(self, lines: list[str]) -> NoReturn:
-        for line in lines:
+        for line in lines[:SHOWN_ERRORS]:
             self.stderr.write(line)
+        if len(lines) > SHOWN_ERRORS:
+            self.stderr.write(f"... and {len(lines) - SHOWN_ERRORS} more")
         sys.exit(2)
 
     def _print(self, changes: Sequence[Change], *, plan: bool) -> None:

@@ -15,7 +15,7 @@ _URL = re.compile(
     r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?([/?][A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]*)?"
 )
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
-_HEADER_VALUE = re.compile(r"[\x20-\x7e\x80-\xff\t]{0,4096}")
+_HEADER_VALUE = re.compile(r"[\x20-\x7e\t]{0,4096}")
 _OWN_HEADERS = frozenset({"content-length", "transfer-encoding", "connection", "expect", "upgrade", "traceparent"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 

@@ -182,7 +182,7 @@ def test_a_post_sent_twice_creates_once(send: Send, api: Entity) -> None:
         ({"conditions": {"a": 1}}, "conditions"), ({"colour": 1}, "colour"), ({"name": None}, "name"),
         ({"headers": {"X": "a\r\nB: c"}}, "headers"), ({"url": "http://169.254.169.254/"}, "target"),
         ({"url": "http://127.0.0.1:99999/"}, "url"), ({"name": "a\0"}, "name"),
-        ({"headers": {"a\0": "x"}}, "headers.a?"),
+        ({"headers": {"a\0": "x"}}, "headers.a?"), ({"headers": {"X-Name": "caf\xe9"}}, "headers"),
         ({"paused": "no"}, "paused"), ({"entity": 5}, "entity"), ({"entity": None}, "entity"),
     ],
 )  # fmt: skip

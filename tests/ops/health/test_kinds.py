@@ -62,7 +62,8 @@ class TestHttpFields:
             HttpConfig(url=url)
 
     @pytest.mark.parametrize(
-        "headers", [{"A B": "x"}, {"": "x"}, {"X": "a\r\nY: b"}, {"Transfer-Encoding": "chunked"}, {"X": "\x00"}]
+        "headers",
+        [{"A B": "x"}, {"": "x"}, {"X": "a\r\nY: b"}, {"Transfer-Encoding": "chunked"}, {"X": "\x00"}, {"X": "\xe9"}],
     )
     def test_refuses_headers_that_would_break_the_request(self, headers: dict[str, str]) -> None:
         with pytest.raises(ValidationError):

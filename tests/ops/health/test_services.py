@@ -79,14 +79,29 @@ class TestCreate:
         self, add: Callable[..., Check], api: Entity, viewer: Principal
     ) -> None:
         revision = current_revision()
-        add(headers={"Authorization": "Bearer hush", "X-Plain": "1"})
+        add(headers={"X-Auth": "hush"}, body="hush", method="POST", url="http://127.0.0.1:9001/a?token=hush&x=hush")
 
         entry = last_audit()
         assert (entry.actor, entry.action, entry.target_name) == ("user:editor", "check.create", "api/http")
         assert entry.after is not None
-        assert entry.after["headers"] == {"Authorization": "[redacted]", "X-Plain": "1"}
+        assert entry.after["headers"] == {"X-Auth": "[redacted]"}
+        assert entry.after["url"] == "http://127.0.0.1:9001/a?token=[redacted]&x=[redacted]"
+        assert "hush" not in str(entry.after)
         assert timeline(principal=viewer, entity_id=api.pk).items[0].kind == "check.create"
         assert current_revision() > revision
+
+    @pytest.mark.parametrize(
+        "change", [{"headers": {"X-Auth": "hush2"}}, {"kind": "tcp", "host": "127.0.0.1", "port": 1}]
+    )
+    def test_no_edit_or_end_is_audited_with_secrets(
+        self, add: Callable[..., Check], editor: Principal, change: dict[str, Any]
+    ) -> None:
+        check = add(headers={"X-Auth": "hush"}, body="hush", method="POST", url="http://127.0.0.1:9001/?hush")
+        services.update_check(principal=editor, uid=check.uid, changes=change)
+        services.delete_check(principal=editor, uid=check.uid)
+
+        assert AuditEntry.objects.filter(target_uid=check.uid).count() == 3
+        assert "hush" not in str(list(AuditEntry.objects.values_list("before", "after")))
 
     def test_a_heartbeat_gets_a_ping_address_and_a_deadline(self, add: Callable[..., Check]) -> None:
         check = add(**BEAT)

@@ -18,6 +18,7 @@ from ops.health import services
 from ops.health.definition import definition_of, parse_check
 from ops.health.domain import Status
 from ops.health.models import Check, CheckResult, CheckState, Heartbeat, ResultDetail
+from ops.health.selectors import check_detail, check_row
 from ops.journal.selectors import timeline
 
 pytestmark = pytest.mark.django_db
@@ -319,3 +320,15 @@ def test_an_edit_does_not_stop_the_engine_from_committing(
     with transaction.atomic(), ThreadPoolExecutor(1) as engine:
         services.update_check(principal=editor, uid=check.uid, changes={"interval": "10s"})
         engine.submit(commit_as_the_engine_does).result(timeout=10)
+
+
+def test_a_check_that_is_deleted_while_it_is_read_is_not_found(
+    add: Callable[..., Check], editor: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = add()
+    row = check_row(principal=editor, uid=check.uid)
+    services.delete_check(principal=editor, uid=check.uid)
+    monkeypatch.setattr("ops.health.selectors.details.check_row", lambda **_: row)
+
+    with pytest.raises(NotFound):
+        check_detail(principal=editor, uid=check.uid)

@@ -40,18 +40,7 @@ class AuditEntryAdmin(PermittedByRole, ModelAdmin):
     list_display = ["at", "actor", "action", "target_type", "target_name", "changed", "request_id"]
     list_filter = ["action", "target_type", "at"]
     search_fields = ["actor", "target_name", "target_uid", "request_id"]
-    fields = ["at", "actor", "action", "target_type", "target_name", "target_uid", "was", "became", "request_id"]
-    readonly_fields = [
-        "at",
-        "actor",
-        "action",
-        "target_type",
-        "target_name",
-        "target_uid",
-        "was",
-        "became",
-        "request_id",
-    ]
+    fields = readonly_fields = _AUDIT_FIELDS
     show_full_result_count = False
 
     @admin.display(description="Changed")

@@ -4,7 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Annotated
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -49,15 +49,19 @@ def create_token(*, principal: Principal, name: str, role: str, lifetime: dt.tim
             "The lifetime is not valid",
             errors=(FieldError("expires", f"expected more than none, at most {LIFETIME_MAX.days} days"),),
         )
-    if ApiToken.objects.filter(name=definition.name).exists():
-        raise Conflict(f"There is already a token named {name!r}", errors=(FieldError("name", "was used before"),))
     secret = new_token_secret()
-    token = ApiToken.objects.create(
+    token = ApiToken(
         name=definition.name,
         role=definition.role.value,
         digest=hash_token(secret),
         expires_at=timezone.now() + lifetime if lifetime else None,
     )
+    try:
+        with transaction.atomic():
+            token.save(force_insert=True)
+    except IntegrityError:  # asking first would leave time for another to take the name
+        taken = FieldError("name", "was used before")
+        raise Conflict(f"There is already a token named {name!r}", errors=(taken,)) from None
     _record(
         principal,
         "token.create",

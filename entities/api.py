@@ -25,6 +25,7 @@ from entities.schemas import (
     TeamChanges,
     TeamOut,
     TeamPage,
+    TeamQuery,
 )
 
 router = Router(tags=["catalogue"])
@@ -158,9 +159,10 @@ def set_dependencies(
 
 
 @router.get("/teams", auth=_VIEW, response=TeamPage, operation_id="listTeams", summary="List teams")
-def list_teams(request: HttpRequest) -> TeamPage:
-    """All teams by name, in one page."""
-    return TeamPage(items=[TeamOut.of(row) for row in teams.list_teams(principal=request_principal(request))])
+def list_teams(request: HttpRequest, query: Query[TeamQuery]) -> TeamPage:
+    """One page of the teams, by name."""
+    refuse_unknown_query(request, TeamQuery)
+    return TeamPage.of(teams.list_teams(principal=request_principal(request), cursor=query.cursor, limit=query.limit))
 
 
 @router.post(

@@ -14,6 +14,8 @@ from entities.status import EntityStatus, StatusWord
 from entities.teams import TeamRow
 
 Filter = Annotated[Line | None, Field(max_length=200)]
+Cursor = Annotated[str | None, Field(max_length=CURSOR_MAX_LENGTH, description="`next_cursor` of a page.")]
+Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX)]
 
 _ENTITY_EXAMPLE: dict[str, Any] = {
     "id": "ent_019a8c5e3f0b7c1e8a4d2f6b9c0d1e2f",
@@ -49,8 +51,13 @@ class EntityQuery(BaseModel):
     label: Annotated[list[Line], Field(max_length=16, description="`key:value`; repeat to narrow further.")] = []
     q: Annotated[Line, Field(max_length=200, description="Part of the name, title or description.")] = ""
     sort: Annotated[Line, Field(description="name, tier, kind, status or updated; -name descends.")] = "name"
-    cursor: Annotated[str | None, Field(max_length=CURSOR_MAX_LENGTH, description="`next_cursor` of a page.")] = None
-    limit: Annotated[int, Field(ge=1, le=LIMIT_MAX)] = LIMIT_DEFAULT
+    cursor: Cursor = None
+    limit: Limit = LIMIT_DEFAULT
+
+
+class TeamQuery(BaseModel):
+    cursor: Cursor = None
+    limit: Limit = LIMIT_DEFAULT
 
 
 class DependencyOut(BaseModel):
@@ -214,5 +221,9 @@ class TeamOut(BaseModel):
 
 class TeamPage(BaseModel):
     items: list[TeamOut]
-    next_cursor: str | None = None
-    has_more: bool = False
+    next_cursor: str | None
+    has_more: bool
+
+    @classmethod
+    def of(cls, page: Page[TeamRow]) -> "TeamPage":
+        return cls(items=[TeamOut.of(row) for row in page.items], next_cursor=page.next_cursor, has_more=page.has_more)

@@ -9,12 +9,14 @@ from django.db.models import Count
 
 from core.audit import record_action
 from core.errors import Conflict, FieldError, HasDependencies, NotFound
+from core.pagination import Page, SortKey, cut_page, decode_cursor, seek
 from core.permissions import Permission, Principal
 from core.revision import take_revision
 from core.validation import parse_model
 from entities.definition import TeamDefinition
 from entities.lifecycle import lock_catalogue
 from entities.models import Team
+from entities.selectors import LIMIT_DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +26,20 @@ class TeamRow:
     entities: int
 
 
-def list_teams(*, principal: Principal) -> list[TeamRow]:
-    """All teams by name, with the number of their entities."""
+def list_teams(*, principal: Principal, cursor: str | None = None, limit: int = LIMIT_DEFAULT) -> Page[TeamRow]:
+    """One page of the teams by name, with the number of their entities.
+
+    Raises ``ValidationFailed`` for a cursor that was not made by this list.
+    """
     principal.require(Permission.CATALOG_VIEW)
-    rows = Team.objects.annotate(count=Count("entities")).order_by("name").values_list("name", "title", "count")
-    return [TeamRow(name, title, count) for name, title, count in rows]
+    position = decode_cursor(cursor, purpose="teams") if cursor else None
+    rows = seek(Team.objects.annotate(count=Count("entities")), [SortKey("name")], position)
+    return cut_page(
+        [TeamRow(*row) for row in rows.values_list("name", "title", "count")[: limit + 1]],
+        limit=limit,
+        purpose="teams",
+        position_of=lambda row: [row.name],
+    )
 
 
 def get_team(*, principal: Principal, name: str) -> TeamRow:

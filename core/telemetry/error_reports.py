@@ -1,5 +1,6 @@
 """The platform's own errors, reported to a Sentry-compatible service. Off unless a DSN is configured."""
 
+import re
 from typing import Any
 
 import sentry_sdk
@@ -7,7 +8,10 @@ from sentry_sdk.integrations.logging import LoggingIntegration
 
 from core import __version__
 from core.config import Config
-from core.telemetry.logging import redact
+from core.telemetry.logging import REDACTED, redact
+
+_PING = re.compile(r"(?<=/ping/)[^\s?#\"'<>]+")
+_QUERY = re.compile(r"(?<=\?)[^\s#\"'<>]+")
 
 
 def start_error_reports(config: Config) -> bool:
@@ -28,7 +32,22 @@ def start_error_reports(config: Config) -> bool:
 
 
 def _without_secrets(event: Any) -> Any:
-    return redact(event)
+    """The address of a ping is its secret, wherever in the event it stands; a query may hold one."""
+    event = _without_pings(redact(event))
+    request = event.get("request") or {}
+    if request.get("query_string"):
+        request["query_string"] = REDACTED
+    if isinstance(url := request.get("url"), str):
+        request["url"] = _QUERY.sub(REDACTED, url)
+    return event
+
+
+def _without_pings(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_pings(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_without_pings(item) for item in value]
+    return _PING.sub(REDACTED, value) if isinstance(value, str) else value
 
 
 def report_error(error: BaseException) -> None:

@@ -12,12 +12,14 @@ from core.errors import FieldError, ValidationFailed
 SIZE_MAX = 8 * 1_048_576
 DEPTH_MAX = 24
 NODES_MAX = 500_000
+NUMBER_CHARACTERS_MAX = 400
 
 type FieldPath = tuple[str | int, ...]
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
 _VALUES = {f"{_TAG}{name}" for name in ("null", "bool", "int", "float", "str")}
+_NUMBERS = {"int": "number", "float": "number"}
 _TIMESTAMP, _MERGE, _VALUE = f"{_TAG}timestamp", f"{_TAG}merge", f"{_TAG}value"
 
 
@@ -110,6 +112,7 @@ class _Builder:
         self._file = file
         self._loader = loader
         self._nodes = 0
+        self._merges = 0
 
     def build(self, node: yaml.Node, path: FieldPath) -> Any:
         self._nodes += 1
@@ -128,7 +131,7 @@ class _Builder:
         for key_node, value_node in node.value:
             if key_node.tag == _MERGE:
                 for source in self._merge_sources(value_node):
-                    merged = {**self._mapping(source, path), **merged}
+                    merged = {**self._merged(source, path), **merged}
                 continue
             key = self._scalar(key_node)
             if not isinstance(key, str):
@@ -138,6 +141,15 @@ class _Builder:
             own[key] = self.build(value_node, (*path, key))
             self.lines[(*path, key)] = _line(key_node)
         return {**merged, **own}
+
+    def _merged(self, source: yaml.MappingNode, path: FieldPath) -> dict[str, Any]:
+        """What a merge adds. It makes no path longer, so merges of merges are counted by themselves."""
+        if self._merges >= DEPTH_MAX:
+            raise self._error(source, f"is merged into itself, or over {DEPTH_MAX} levels deep")
+        self._merges += 1
+        mapping = self._mapping(source, path)
+        self._merges -= 1
+        return mapping
 
     def _merge_sources(self, node: yaml.Node) -> Iterator[yaml.MappingNode]:
         for source in node.value if isinstance(node, yaml.SequenceNode) else [node]:
@@ -153,10 +165,13 @@ class _Builder:
         if node.tag in {_TIMESTAMP, _VALUE} and isinstance(node, yaml.ScalarNode):
             value = node.value
         elif node.tag in _VALUES and isinstance(node, yaml.ScalarNode):
+            name = node.tag.removeprefix(_TAG)
+            if name in _NUMBERS and len(node.value) > NUMBER_CHARACTERS_MAX:
+                raise self._error(node, f"{node.value[:40]!r}... is too long for a number")
             try:
                 value = self._loader.construct_object(node)
-            except ValueError:
-                raise self._error(node, f"{node.value[:40]!r} is not a number") from None
+            except (ValueError, LookupError, OverflowError):
+                raise self._error(node, f"{node.value[:40]!r} is not a {_NUMBERS.get(name, name)}") from None
         else:
             raise self._error(node, f"the tag {node.tag.replace(_TAG, '!!')} is not allowed here")
         if isinstance(value, str) and ("\0" in value or (not value.isascii() and _has_surrogate(value))):

@@ -8,6 +8,7 @@ from core.permissions import Principal
 from core.templatetags.display import period_words
 from ops.dashboard.strip import RESULTS, Strip, draw_strip
 from ops.health.definition import definition_of
+from ops.health.masking import mask_document
 from ops.health.models import Check, Heartbeat
 from ops.health.selectors import CheckRow, ResultRow, check_row, check_rows, recent_outcomes, recent_results
 
@@ -83,11 +84,11 @@ def _facts(row: CheckRow, uid: str) -> list[tuple[str, str]]:
 
 
 def _definition(uid: str) -> list[tuple[str, str]]:
-    """What the check asks and expects, as name and value. Headers may hold secrets: only their names are told."""
+    """What the check asks and expects, as name and value, without secrets. Of headers only the names are told."""
     check = Check.objects.get(uid=uid)
     lines = [("kind", check.kind)]
-    for name, value in check.config.items():
-        if name == "headers":
+    for name, value in mask_document(check.config, kind=check.kind).items():
+        if name == "headers" and isinstance(value, dict):
             value = ", ".join(value)  # noqa: PLW2901 - told instead of the value
         if value in (None, "", {}, []):
             continue

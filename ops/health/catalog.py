@@ -5,7 +5,6 @@ from typing import Any
 
 from core.errors import FieldError, ValidationFailed
 from core.permissions import Principal
-from core.telemetry.logging import redact
 from core.validation import SUMMARY
 from entities.catalog.sections import Change
 from ops.health import services
@@ -16,6 +15,7 @@ from ops.health.definition import (
     document_of,
     parse_check,
 )
+from ops.health.masking import mask_changes
 from ops.health.models import Check
 
 
@@ -34,15 +34,22 @@ class ChecksSection:
                 fields = _differences(stored[definition.name], definition.document())
                 changes += [Change("update", what, fields)] if fields else []
             else:
-                document = redact(definition.brief_document())
-                changes.append(Change("create", what, {key: (None, value) for key, value in document.items()}))
+                document = definition.brief_document()
+                new = {key: (None, value) for key, value in document.items()}
+                changes.append(Change("create", what, mask_changes(new, kind=definition.common.kind)))
         return changes
 
     def apply(self, *, principal: Principal, entity_id: int, wanted: list[dict[str, Any]]) -> list[Change]:
+        definitions = _parse_all(wanted)
+        kinds = {definition.name: definition.common.kind for definition in definitions}
         saved = services.save_checks(
-            principal=principal, entity_id=entity_id, definitions=_parse_all(wanted), delete_others=True
+            principal=principal, entity_id=entity_id, definitions=definitions, delete_others=True
         )
-        return [Change(item.action, f"check {item.name}", redact(item.changed)) for item in saved if item.action]
+        return [
+            Change(item.action, f"check {item.name}", mask_changes(item.changed, kind=kinds.get(item.name, "")))
+            for item in saved
+            if item.action
+        ]
 
     def export(self, entity_ids: Collection[int]) -> Mapping[int, list[dict[str, Any]]]:
         exported: dict[int, list[dict[str, Any]]] = {}
@@ -53,8 +60,7 @@ class ChecksSection:
 
 def _differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     names = [name for name in dict.fromkeys((*before, *after)) if before.get(name) != after.get(name)]
-    hidden_before, hidden_after = redact(before), redact(after)
-    return {name: (hidden_before.get(name), hidden_after.get(name)) for name in names}
+    return mask_changes({name: (before.get(name), after.get(name)) for name in names}, kind=after["kind"])
 
 
 def _parse_all(wanted: list[dict[str, Any]]) -> list[CheckDefinition]:

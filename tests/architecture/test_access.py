@@ -13,7 +13,7 @@ from core.permissions import PUBLIC, Permission
 
 GUARD_THEMSELVES = ("admin/", "api/v1/")
 PUBLIC_ROUTES = {
-    "login", "logout", "healthz", "readyz", "metrics", "sd/prometheus",
+    "login", "logout", "admin/login/", "healthz", "readyz", "metrics", "sd/prometheus",
     "ping/", "api/v1/openapi.json", "api/v1/docs",
 }  # fmt: skip
 

@@ -12,6 +12,7 @@ from core.config import get_config
 from core.permissions import system_principal
 from core.pulse import record_pulse
 from core.supervisor.own_parts import seed_own_parts
+from core.tokens import create_token
 from entities.definition import EntityDefinition
 from entities.domain import EntityKind
 from entities.services import create_entity
@@ -110,6 +111,25 @@ class TestAccess:
     @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP"])
     def test_what_a_proxy_forwards_is_not_from_this_machine(self, client: Client, header: str) -> None:
         assert client.get("/metrics", headers={header: "127.0.0.1"}).status_code == 403
+
+    @pytest.mark.parametrize("path", ["/metrics", "/sd/prometheus"])
+    @pytest.mark.parametrize("configured", [True, False])
+    def test_an_api_token_needs_the_permission(
+        self, client: Client, db: None, path: str, configured: bool, request: pytest.FixtureRequest
+    ) -> None:
+        if configured:
+            request.getfixturevalue("metrics_token")
+
+        def ask(secret: str) -> int:
+            return client.get(path, headers={"Authorization": f"Bearer {secret}"}, REMOTE_ADDR="10.1.2.3").status_code
+
+        secrets = {
+            role: create_token(principal=system_principal("test"), name=role, role=role).secret
+            for role in ("operator", "viewer")
+        }
+        assert ask(secrets["operator"]) == 200
+        assert ask(secrets["viewer"]) == 403
+        assert ask("qd_unknown") == 401
 
     @pytest.mark.parametrize("path", ["/metrics", "/sd/prometheus"])
     @pytest.mark.usefixtures("db", "metrics_token")

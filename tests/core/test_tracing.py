@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.util.http import parse_excluded_urls
 
-from core.telemetry.tracing import ENDPOINT_VARIABLE, start_tracing
+from core.telemetry.tracing import ENDPOINT_VARIABLE, UNTRACED_URLS, start_tracing
 from tests.core.instances import running
 from tests.services import wait_for
 
@@ -72,3 +73,10 @@ def test_web_scheduler_and_worker_send_spans(
     assert not [name for _, name in collector.spans if "healthz" in name]
     scheduler = {name for service, name in collector.spans if service == "quarterdeck-scheduler"}
     assert not scheduler & {"LPUSH", "SADD", "SMEMBERS", "PIPELINE", "MULTI"}  # one span a publish, not one a command
+
+
+def test_the_address_of_a_ping_gets_into_no_span() -> None:
+    untraced = parse_excluded_urls(UNTRACED_URLS)
+
+    assert untraced.url_disabled("https://deck.example/ping/8f6c-secret/fail")
+    assert not untraced.url_disabled("https://deck.example/entities/shipping")

@@ -186,6 +186,19 @@ def test_a_taken_name_is_a_conflict(program: Program) -> None:
     assert body["errors"] == [{"field": "name", "message": "is already taken"}]
 
 
+def test_teams_are_paged_by_name(program: Program) -> None:
+    for name in ("c", "a", "b"):
+        program.send("POST", "/api/v1/teams", {"name": name})
+
+    first = read(program.send("GET", "/api/v1/teams?limit=2"))
+    rest = read(program.send("GET", f"/api/v1/teams?limit=2&cursor={first['next_cursor']}"))
+
+    assert ([team["name"] for team in first["items"]], first["has_more"]) == (["a", "b"], True)
+    assert ([team["name"] for team in rest["items"]], rest["has_more"], rest["next_cursor"]) == (["c"], False, None)
+    for query in ("limit=0", "limit=501", "cursor=x", "page=2"):
+        problem(program.send("GET", f"/api/v1/teams?{query}"), 422)
+
+
 def test_teams_are_created_edited_and_deleted(program: Program) -> None:
     created = program.send("POST", "/api/v1/teams", {"name": "pay", "title": "Payments"})
     assert (created.status_code, created["Location"]) == (201, "/api/v1/teams/pay")

@@ -220,6 +220,34 @@ def test_aliases_cannot_multiply_without_end(shell: Shell) -> None:
     assert shell.fail("plan", file)[0].endswith("is too large, or its aliases are")
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("entities: &a {<<: *a}", 2, "is merged into itself"),
+        ("entities: &a\n  - &b {<<: [{name: x}, *b]}", 3, "is merged into itself"),
+        ("entities: &a [*a]", 2, "is too large, or its aliases are"),
+        ("a0: &a0 {x: y}\n" + "\n".join(f"a{n}: &a{n} {{<<: *a{n - 1}}}" for n in range(1, 2000)), 2, "is merged into"),
+        (
+            "a0: &a0 {x: y}\n"
+            + "\n".join(f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 20)}]}}" for n in range(1, 9)),
+            2, "is too large, or its aliases are",
+        ),
+        ("entities: " + "[" * 100_000, 2, "is nested over 24 levels"),
+        ("entities: " + "{a: " * 100_000, 2, "is nested over 24 levels"),
+        ("entities:\n  " + "- " * 100_000, 3, "is nested over 24 levels"),
+        ("entities: !!int ''", 2, "'' is not a number"),
+        ("entities: !!bool perhaps", 2, "'perhaps' is not a bool"),
+        ("entities: " + ":".join(["1"] * 100_000), 2, "is too long for a number"),
+        ("entities: " + ":".join(["1"] * 190) + ".5", 2, "is not a number"),
+    ],
+)  # fmt: skip
+def test_what_has_no_end_or_bottom_is_one_line(shell: Shell, text: str, line: int, message: str) -> None:
+    [error] = shell.fail("plan", shell.write(HEAD + text))
+
+    assert error.startswith(f"catalog.yaml:{line}:")
+    assert message in error
+
+
 def test_anchors_and_merges_save_typing(shell: Shell) -> None:
     file = shell.write(
         HEAD + "entities:\n  - &api {name: a, kind: job, tier: 1, labels: {x: y}}\n  - {<<: *api, name: b, tier: 2}\n"

@@ -1,13 +1,15 @@
 """The fields of an ``http`` check, and what may stand in them."""
 
 import re
+from collections.abc import Mapping
 from functools import cached_property, lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
 from core.egress import Endpoint
+from core.telemetry.logging import REDACTED, redact
 from ops.health.checks.kind import KindConfig
 
 # A URL is read twice, here and by libcurl. Only characters about which all readers agree may be in it.
@@ -15,8 +17,9 @@ _URL = re.compile(
     r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?([/?][A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]*)?"
 )
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
-_HEADER_VALUE = re.compile(r"[\x20-\x7e\x80-\xff\t]{0,4096}")
+_HEADER_VALUE = re.compile(r"[\x20-\x7e\t]{0,4096}")
 _OWN_HEADERS = frozenset({"content-length", "transfer-encoding", "connection", "expect", "upgrade", "traceparent"})
+_QUERY_VALUE = re.compile(r"(?P<name>[^&;=]+=)[^&;]*|[^&;]+")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -44,6 +47,12 @@ def validate_url(value: str) -> str:
     return url
 
 
+def mask_url(url: str) -> str:
+    """The URL without credentials, with the names of its query alone."""
+    address, mark, query = url.partition("?")
+    return str(redact(address)) + mark + _QUERY_VALUE.sub(rf"\g<name>{REDACTED}", query)
+
+
 def _validate_headers(headers: dict[str, str]) -> dict[str, str]:
     for name, value in headers.items():
         if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
@@ -67,6 +76,18 @@ class HttpConfig(KindConfig):
     body: Annotated[str, Field(max_length=65_536)] | None = None
     follow_redirects: bool = False
     verify_tls: bool = True
+
+    @classmethod
+    def masked(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Any header can be the one that signs in, and a body or the value of a query as well."""
+        shown = super().masked(fields)
+        if isinstance(url := fields.get("url"), str):
+            shown["url"] = mask_url(url)
+        if headers := fields.get("headers"):
+            shown["headers"] = dict.fromkeys(headers, REDACTED) if isinstance(headers, dict) else REDACTED
+        if fields.get("body"):
+            shown["body"] = REDACTED
+        return shown
 
     @cached_property
     def header_lines(self) -> tuple[str, ...]:

@@ -3,18 +3,28 @@
 A kind is one file in this package and one registration in ``ops.health.checks``.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
 from core.egress import AddressPolicy, Endpoint
+from core.telemetry.logging import redact
 
 
 class KindConfig(BaseModel):
     """The fields of one kind, as the catalogue file and the API spell them. Unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def masked(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of this kind, any of them, as those may read them who may not edit: without secrets.
+
+        A kind whose fields can hold secrets under a plain name hides these too. Values may be of any shape.
+        """
+        return {name: redact(value, name) for name, value in fields.items()}
 
 
 @dataclass(frozen=True, slots=True)

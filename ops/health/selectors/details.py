@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.errors import NotFound
 from core.permissions import Permission, Principal
-from core.telemetry.logging import redact
 from ops.health.definition import document_of
+from ops.health.masking import mask_document
 from ops.health.models import Check, Heartbeat
 from ops.health.selectors.checks import CheckRow, check_row
 
@@ -29,7 +30,10 @@ class CheckDetail:
 
 def check_detail(*, principal: Principal, uid: str) -> CheckDetail:
     """Raises ``NotFound``."""
-    return check_details(principal=principal, rows=[check_row(principal=principal, uid=uid)])[0]
+    details = check_details(principal=principal, rows=[check_row(principal=principal, uid=uid)])
+    if not details:
+        raise NotFound(f"There is no check {uid[:80]!r}")
+    return details[0]
 
 
 def check_details(*, principal: Principal, rows: Sequence[CheckRow]) -> list[CheckDetail]:
@@ -43,7 +47,7 @@ def check_details(*, principal: Principal, rows: Sequence[CheckRow]) -> list[Che
     return [
         CheckDetail(
             row=row,
-            document=document_of(check) if may_edit else redact(document_of(check)),
+            document=document_of(check) if may_edit else mask_document(document_of(check), kind=check.kind),
             ping_id=pings.get(row.id),
             created_at=check.created_at,
             updated_at=check.updated_at,

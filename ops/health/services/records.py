@@ -5,7 +5,7 @@ from typing import Any
 from core.audit import record_action
 from core.errors import NotFound, StaleVersion
 from core.permissions import Principal
-from core.telemetry.logging import redact
+from ops.health.masking import mask_document
 from ops.health.models import Check
 from ops.journal.services import NewEntry, record_entries
 
@@ -39,8 +39,8 @@ def record_check_action(
         target_type="check",
         target_uid=check.uid,
         target_name=f"{check.entity.name}/{check.name}",
-        before=None if before is None else redact(before),
-        after=None if after is None else redact(after),
+        before=None if before is None else mask_document(before, kind=before.get("kind", check.kind)),
+        after=None if after is None else mask_document(after, kind=check.kind),
     )
     fields = ", ".join(after) if action == "check.update" and after else ""
     message = f"by {principal.name}" + (f": {fields}" if fields else "")

@@ -109,10 +109,14 @@ def test_a_heartbeat_shows_its_ping_address_to_editors(
     assert read(send_as(Role.VIEWER)("GET", f"{CHECKS}/{body['id']}"))["ping_url"] is None
 
 
-def test_secret_headers_are_shown_to_editors_alone(send: Send, send_as: Callable[[Role], Send], api: Entity) -> None:
-    body = create(send, headers={"Authorization": "Bearer hush"})
+def test_secrets_are_shown_to_editors_alone(send: Send, send_as: Callable[[Role], Send], api: Entity) -> None:
+    secrets = {"headers": {"X-Auth": "hush"}, "body": "hush", "url": "http://127.0.0.1:9001/health?token=hush"}
+    body = create(send, method="POST", **secrets)
 
-    assert body["headers"] == {"Authorization": "Bearer hush"}
+    assert {name: body[name] for name in secrets} == secrets
+    page = send_as(Role.VIEWER)("GET", f"/checks/{body['id']}").content.decode()
+    assert "token=[redacted]" in page
+    assert "hush" not in page
     assert "hush" not in send_as(Role.OPERATOR)("GET", f"{CHECKS}/{body['id']}").content.decode()
     assert "hush" not in send_as(Role.VIEWER)("GET", CHECKS).content.decode()
 
@@ -182,7 +186,7 @@ def test_a_post_sent_twice_creates_once(send: Send, api: Entity) -> None:
         ({"conditions": {"a": 1}}, "conditions"), ({"colour": 1}, "colour"), ({"name": None}, "name"),
         ({"headers": {"X": "a\r\nB: c"}}, "headers"), ({"url": "http://169.254.169.254/"}, "target"),
         ({"url": "http://127.0.0.1:99999/"}, "url"), ({"name": "a\0"}, "name"),
-        ({"headers": {"a\0": "x"}}, "headers.a?"),
+        ({"headers": {"a\0": "x"}}, "headers.a?"), ({"headers": {"X-Name": "caf\xe9"}}, "headers"),
         ({"paused": "no"}, "paused"), ({"entity": 5}, "entity"), ({"entity": None}, "entity"),
     ],
 )  # fmt: skip

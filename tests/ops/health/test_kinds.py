@@ -61,8 +61,22 @@ class TestHttpFields:
         with pytest.raises(ValidationError):
             HttpConfig(url=url)
 
+    def test_hides_what_may_be_secret(self) -> None:
+        fields = {
+            "url": "https://u:p@h/a?token=t&flag&x=", "headers": {"X-Auth": "t"}, "body": "b", "method": "POST",
+        }  # fmt: skip
+
+        assert HttpConfig.masked(fields) == {
+            "url": "https://[redacted]@h/a?token=[redacted]&[redacted]&x=[redacted]",
+            "headers": {"X-Auth": "[redacted]"}, "body": "[redacted]", "method": "POST",
+        }  # fmt: skip
+        assert HttpConfig.masked({"url": None, "headers": ["t"], "body": 5}) == {
+            "url": None, "headers": "[redacted]", "body": "[redacted]",
+        }  # fmt: skip
+
     @pytest.mark.parametrize(
-        "headers", [{"A B": "x"}, {"": "x"}, {"X": "a\r\nY: b"}, {"Transfer-Encoding": "chunked"}, {"X": "\x00"}]
+        "headers",
+        [{"A B": "x"}, {"": "x"}, {"X": "a\r\nY: b"}, {"Transfer-Encoding": "chunked"}, {"X": "\x00"}, {"X": "\xe9"}],
     )
     def test_refuses_headers_that_would_break_the_request(self, headers: dict[str, str]) -> None:
         with pytest.raises(ValidationError):

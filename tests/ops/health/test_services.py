@@ -18,6 +18,7 @@ from ops.health import services
 from ops.health.definition import definition_of, parse_check
 from ops.health.domain import Status
 from ops.health.models import Check, CheckResult, CheckState, Heartbeat, ResultDetail
+from ops.health.selectors import check_detail, check_row
 from ops.journal.selectors import timeline
 
 pytestmark = pytest.mark.django_db
@@ -79,14 +80,29 @@ class TestCreate:
         self, add: Callable[..., Check], api: Entity, viewer: Principal
     ) -> None:
         revision = current_revision()
-        add(headers={"Authorization": "Bearer hush", "X-Plain": "1"})
+        add(headers={"X-Auth": "hush"}, body="hush", method="POST", url="http://127.0.0.1:9001/a?token=hush&x=hush")
 
         entry = last_audit()
         assert (entry.actor, entry.action, entry.target_name) == ("user:editor", "check.create", "api/http")
         assert entry.after is not None
-        assert entry.after["headers"] == {"Authorization": "[redacted]", "X-Plain": "1"}
+        assert entry.after["headers"] == {"X-Auth": "[redacted]"}
+        assert entry.after["url"] == "http://127.0.0.1:9001/a?token=[redacted]&x=[redacted]"
+        assert "hush" not in str(entry.after)
         assert timeline(principal=viewer, entity_id=api.pk).items[0].kind == "check.create"
         assert current_revision() > revision
+
+    @pytest.mark.parametrize(
+        "change", [{"headers": {"X-Auth": "hush2"}}, {"kind": "tcp", "host": "127.0.0.1", "port": 1}]
+    )
+    def test_no_edit_or_end_is_audited_with_secrets(
+        self, add: Callable[..., Check], editor: Principal, change: dict[str, Any]
+    ) -> None:
+        check = add(headers={"X-Auth": "hush"}, body="hush", method="POST", url="http://127.0.0.1:9001/?hush")
+        services.update_check(principal=editor, uid=check.uid, changes=change)
+        services.delete_check(principal=editor, uid=check.uid)
+
+        assert AuditEntry.objects.filter(target_uid=check.uid).count() == 3
+        assert "hush" not in str(list(AuditEntry.objects.values_list("before", "after")))
 
     def test_a_heartbeat_gets_a_ping_address_and_a_deadline(self, add: Callable[..., Check]) -> None:
         check = add(**BEAT)
@@ -304,3 +320,15 @@ def test_an_edit_does_not_stop_the_engine_from_committing(
     with transaction.atomic(), ThreadPoolExecutor(1) as engine:
         services.update_check(principal=editor, uid=check.uid, changes={"interval": "10s"})
         engine.submit(commit_as_the_engine_does).result(timeout=10)
+
+
+def test_a_check_that_is_deleted_while_it_is_read_is_not_found(
+    add: Callable[..., Check], editor: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = add()
+    row = check_row(principal=editor, uid=check.uid)
+    services.delete_check(principal=editor, uid=check.uid)
+    monkeypatch.setattr("ops.health.selectors.details.check_row", lambda **_: row)
+
+    with pytest.raises(NotFound):
+        check_detail(principal=editor, uid=check.uid)

@@ -8,6 +8,7 @@ import pytest
 from django.db import connection, transaction
 
 from core.clock import now_ms
+from core.durations import parse_duration_ms
 from core.errors import Conflict, NotFound, PermissionDenied, StaleVersion, ValidationFailed
 from core.models import AuditEntry
 from core.permissions import Principal
@@ -87,6 +88,12 @@ class TestCreate:
         assert entry.after["headers"] == {"Authorization": "[redacted]", "X-Plain": "1"}
         assert timeline(principal=viewer, entity_id=api.pk).items[0].kind == "check.create"
         assert current_revision() > revision
+
+    @pytest.mark.parametrize("period", ["31d", "400d"])
+    def test_a_heartbeat_may_come_once_a_month_or_a_year(self, add: Callable[..., Check], period: str) -> None:
+        check = add(**{**BEAT, "period": period})
+
+        assert state(check).interval_ms == parse_duration_ms(period)
 
     def test_a_heartbeat_gets_a_ping_address_and_a_deadline(self, add: Callable[..., Check]) -> None:
         check = add(**BEAT)

@@ -81,13 +81,13 @@ class Engine:
         if not room:
             return 0
         try:
-            claims, now = claim_due_checks(limit=room), time.monotonic()
+            claims = claim_due_checks(limit=room)
             checks = self._definitions.get([(claim.check_id, claim.definition_version) for claim in claims])
         except (DatabaseError, InterfaceError) as error:
             _note_database_failure("health.claim_failed", error)
             return 0
         jobs = [
-            Job(claim, check, now + (claim.slot_ms - claim.claimed_at_ms) / 1_000)
+            Job(claim, check, claim.starts_at)
             for claim in claims
             if (check := checks.get((claim.check_id, claim.definition_version))) is not None
         ]

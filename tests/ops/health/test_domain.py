@@ -2,7 +2,7 @@
 
 import pytest
 
-from ops.health.domain import Standing, Status, Thresholds, effective_status, next_standing
+from ops.health.domain import Standing, Status, Thresholds, next_standing
 
 H, U, D, X = Status.HEALTHY, Status.UNKNOWN, Status.DEGRADED, Status.UNHEALTHY
 
@@ -32,9 +32,3 @@ def run(outcomes: list[Status], thresholds: Thresholds) -> list[Status]:
 )
 def test_thresholds_give_hysteresis(failure: int, success: int, outcomes: list[Status], statuses: list[Status]) -> None:
     assert run(outcomes, Thresholds(failure=failure, success=success)) == statuses
-
-
-def test_a_status_is_not_believed_past_its_freshness() -> None:
-    assert effective_status(H, fresh_until_ms=100, now_ms=100) is H
-    assert effective_status(H, fresh_until_ms=100, now_ms=101) is U
-    assert effective_status(H, fresh_until_ms=None, now_ms=0) is U

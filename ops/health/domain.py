@@ -78,6 +78,13 @@ def next_standing(previous: Standing, outcome: Status, thresholds: Thresholds) -
     return Standing(status=status, fine_run=fine_run, up_run=up_run)
 
 
+def standing_at(stored: Standing, *, fresh_until_ms: int | None, at_ms: int) -> Standing:
+    """The standing as it counts at ``at_ms``: once results stopped coming it starts again as unknown, its runs at 0."""
+    if fresh_until_ms is None or fresh_until_ms < at_ms:
+        return Standing()
+    return stored
+
+
 def fresh_until(*, next_due_ms: int, interval_ms: int, timeout_ms: int) -> int:
     """When a status stops being believed: three intervals after its slot, at most a minute after the next one is due.
 

@@ -53,7 +53,7 @@ def _log_transition(result: Result) -> None:
         "health.status_changed",
         entity=outcome.check.entity_name,
         check=outcome.check.name,
-        before=outcome.before.status.word,
+        before=result.before.status.word,
         after=result.after.status.word,
         reason=outcome.judgement.message,
         probe_trace_id=outcome.trace_id,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ops.health.domain import Standing, Status, Thresholds, next_standing
+from ops.health.domain import Standing, Status, Thresholds, next_standing, standing_at
 
 H, U, D, X = Status.HEALTHY, Status.UNKNOWN, Status.DEGRADED, Status.UNHEALTHY
 
@@ -32,3 +32,10 @@ def run(outcomes: list[Status], thresholds: Thresholds) -> list[Status]:
 )
 def test_thresholds_give_hysteresis(failure: int, success: int, outcomes: list[Status], statuses: list[Status]) -> None:
     assert run(outcomes, Thresholds(failure=failure, success=success)) == statuses
+
+
+@pytest.mark.parametrize(("fresh_until_ms", "counts"), [(100, True), (99, False), (None, False)])
+def test_a_standing_whose_results_stopped_coming_starts_again(fresh_until_ms: int | None, *, counts: bool) -> None:
+    stored = Standing(H, fine_run=7, up_run=7)
+
+    assert standing_at(stored, fresh_until_ms=fresh_until_ms, at_ms=100) == (stored if counts else Standing())

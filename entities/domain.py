@@ -2,7 +2,7 @@
 
 import enum
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -86,22 +86,3 @@ def find_cycle(edges: Iterable[Edge]) -> list[str] | None:
             stack.append((node, True))
             stack.extend((successor, False) for successor in sorted(graph.get(node, ()), reverse=True))
     return None
-
-
-def find_dependants(name: str, edges: Iterable[Edge]) -> list[str]:
-    """Everything that needs ``name``, directly or through others, sorted."""
-    reverse: dict[str, list[str]] = {}
-    for edge in edges:
-        reverse.setdefault(edge.dependency, []).append(edge.dependant)
-    return sorted(_reach(name, reverse) - {name})
-
-
-def _reach(start: str, graph: Mapping[str, list[str]]) -> set[str]:
-    seen = {start}
-    queue = [start]
-    while queue:
-        for successor in graph.get(queue.pop(), ()):
-            if successor not in seen:
-                seen.add(successor)
-                queue.append(successor)
-    return seen

@@ -6,16 +6,16 @@ The fields below are those of every check; every other key belongs to the kind a
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from core.durations import describe_duration_ms, format_duration_ms
+from core.durations import format_duration_ms
 from core.egress import TargetRefused, current_policy
 from core.errors import FieldError, ValidationFailed
 from core.text import Line
 from core.validation import ERRORS_SHOWN, SUMMARY, field_errors
 from entities.definition import Name
 from ops.health.checks import KINDS
-from ops.health.checks.fields import Duration
+from ops.health.checks.fields import Duration, between
 from ops.health.checks.kind import CheckKind, KindConfig
 from ops.health.conditions import MAX_LENGTH, ConditionSyntaxError, parse_condition
 from ops.health.models import Check
@@ -26,17 +26,6 @@ DEGRADED_ABOVE_MS = (1, 60_000)
 THRESHOLD_MAX = 100
 CONDITIONS_MAX = 50
 CHECKS_PER_ENTITY_MAX = 1_000
-
-
-def _between(bounds: tuple[int, int]) -> AfterValidator:
-    low, high = bounds
-
-    def check(value: int) -> int:
-        if not low <= value <= high:
-            raise ValueError(f"must be {describe_duration_ms(low)} to {describe_duration_ms(high)}")
-        return value
-
-    return AfterValidator(check)
 
 
 Threshold = Annotated[int, Field(ge=1, le=THRESHOLD_MAX, strict=True)]
@@ -51,11 +40,11 @@ class CommonFields(BaseModel):
 
     name: Name
     kind: Annotated[Line, Field(min_length=1, max_length=32)]
-    interval: Annotated[Duration, _between(INTERVAL_MS)] = 60_000
-    timeout: Annotated[Duration, _between(TIMEOUT_MS)] = 10_000
+    interval: Annotated[Duration, between(INTERVAL_MS)] = 60_000
+    timeout: Annotated[Duration, between(TIMEOUT_MS)] = 10_000
     conditions: ConditionTexts = ()
     degraded_conditions: ConditionTexts = ()
-    degraded_above: Annotated[Duration, _between(DEGRADED_ABOVE_MS)] | None = None
+    degraded_above: Annotated[Duration, between(DEGRADED_ABOVE_MS)] | None = None
     failure_threshold: Threshold = 1
     success_threshold: Threshold = 1
     paused: Annotated[bool, Field(strict=True)] = False

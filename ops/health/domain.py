@@ -1,7 +1,6 @@
 """How outcomes become a status. Pure: no database, no clock; times are passed in as milliseconds since the epoch."""
 
 import enum
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -79,10 +78,11 @@ def next_standing(previous: Standing, outcome: Status, thresholds: Thresholds) -
     return Standing(status=status, fine_run=fine_run, up_run=up_run)
 
 
-def current_slot(*, next_due_ms: int, interval_ms: int, now_ms: int) -> tuple[int, int]:
-    """The latest slot of the grid that is due at ``now_ms``, and how many earlier ones were missed."""
-    missed = max(0, (now_ms - next_due_ms) // interval_ms)
-    return next_due_ms + missed * interval_ms, missed
+def standing_at(stored: Standing, *, fresh_until_ms: int | None, at_ms: int) -> Standing:
+    """The standing as it counts at ``at_ms``: once results stopped coming it starts again as unknown, its runs at 0."""
+    if fresh_until_ms is None or fresh_until_ms < at_ms:
+        return Standing()
+    return stored
 
 
 def fresh_until(*, next_due_ms: int, interval_ms: int, timeout_ms: int) -> int:
@@ -91,15 +91,3 @@ def fresh_until(*, next_due_ms: int, interval_ms: int, timeout_ms: int) -> int:
     A check with a timeout near its interval gets the time to use it.
     """
     return next_due_ms + max(min(2 * interval_ms, 60_000), timeout_ms + 5_000)
-
-
-def effective_status(status: Status, *, fresh_until_ms: int | None, now_ms: int) -> Status:
-    """The status as it may be shown: unknown once results stopped coming."""
-    if fresh_until_ms is None or now_ms > fresh_until_ms:
-        return Status.UNKNOWN
-    return status
-
-
-def worst(statuses: Iterable[Status]) -> Status:
-    """The roll-up of a group: its worst member; unknown for an empty one."""
-    return max(statuses, default=Status.UNKNOWN)

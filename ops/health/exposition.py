@@ -6,8 +6,9 @@ loses nothing but the lines until the next results.
 """
 
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 
 import redis
@@ -20,7 +21,6 @@ from ops.health.models import CheckState
 
 log = structlog.get_logger(__name__)
 
-KEY = "quarterdeck:probe-series"
 _SEPARATOR = b"\0"
 _TIMEOUT_SECONDS = 0.5
 _HEADS = (
@@ -29,8 +29,19 @@ _HEADS = (
     b"# HELP probe_http_status_code Status of the last HTTP answer.\n# TYPE probe_http_status_code gauge\n",
     b"# HELP probe_http_duration_seconds Phases of the last HTTP request.\n# TYPE probe_http_duration_seconds gauge\n",
     b"# HELP probe_ssl_earliest_cert_expiry Unix time of expiry.\n# TYPE probe_ssl_earliest_cert_expiry gauge\n",
+    b"# HELP probe_dns_lookup_time_seconds Time of the last name lookup.\n# TYPE probe_dns_lookup_time_seconds gauge\n",
+    b"# HELP probe_tcp_duration_seconds Phases of the last connection.\n# TYPE probe_tcp_duration_seconds gauge\n",
 )
 """One per family, in the order of the fields of a stored value."""
+
+
+def key_of(heads: Sequence[bytes]) -> str:
+    return f"quarterdeck:probe-series:{zlib.crc32(b''.join(heads)):08x}"
+
+
+KEY = key_of(_HEADS)
+"""Each release that knows other families has a hash of its own, so that none reads values of another shape."""
+_KEPT_SECONDS = 7 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +53,9 @@ class ProbeSample:
     success: bool
     duration_seconds: float
     status_code: int | None = None
-    phases: dict[str, float] | None = None
+    http_phases: Mapping[str, float] = field(default_factory=dict)
+    tcp_phases: Mapping[str, float] = field(default_factory=dict)
+    lookup_seconds: float | None = None
     certificate_expires: float | None = None
 
 
@@ -58,16 +71,21 @@ def render_sample(sample: ProbeSample) -> bytes:
     """The lines of the families, divided by NUL; a family without a value is empty."""
     labels = sample.labels
     status = f"probe_http_status_code{{{labels}}} {sample.status_code}\n" if sample.status_code is not None else ""
-    phases = "".join(
-        f'probe_http_duration_seconds{{{labels},phase="{phase}"}} {seconds:.6f}\n'
-        for phase, seconds in (sample.phases or {}).items()
-    )
     expires = sample.certificate_expires
     expiry = f"probe_ssl_earliest_cert_expiry{{{labels}}} {expires:.0f}\n" if expires is not None else ""
+    lookup = sample.lookup_seconds
+    looked_up = f"probe_dns_lookup_time_seconds{{{labels}}} {lookup:.6f}\n" if lookup is not None else ""
+    http_phases = _phase_lines("probe_http_duration_seconds", labels, sample.http_phases)
+    tcp_phases = _phase_lines("probe_tcp_duration_seconds", labels, sample.tcp_phases)
     return (
         f"probe_success{{{labels}}} {int(sample.success)}\n\0"
-        f"probe_duration_seconds{{{labels}}} {sample.duration_seconds:.6f}\n\0{status}\0{phases}\0{expiry}"
+        f"probe_duration_seconds{{{labels}}} {sample.duration_seconds:.6f}\n\0{status}\0{http_phases}\0{expiry}"
+        f"\0{looked_up}\0{tcp_phases}"
     ).encode()
+
+
+def _phase_lines(family: str, labels: str, phases: Mapping[str, float]) -> str:
+    return "".join(f'{family}{{{labels},phase="{phase}"}} {seconds:.6f}\n' for phase, seconds in phases.items())
 
 
 @cache
@@ -108,8 +126,9 @@ def render_probe_series(now_ms: int) -> bytes:
 
 
 def forget_missing_checks() -> None:
-    """Drop what is stored of checks that were deleted."""
+    """Drop what is stored of checks that were deleted, and within a week what another release stored."""
     try:
+        _client().expire(KEY, _KEPT_SECONDS)
         stored = {int(field) for field in _client().hkeys(KEY)}
         gone = stored - set(CheckState.objects.values_list("definition_id", flat=True))
         if gone:

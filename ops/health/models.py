@@ -22,7 +22,7 @@ class Check(models.Model):
     config = models.JSONField(default=dict, blank=True)
     conditions = models.JSONField(default=list, blank=True)
     degraded_conditions = models.JSONField(default=list, blank=True)
-    interval_ms = models.PositiveIntegerField(default=60_000)
+    interval_ms = models.PositiveBigIntegerField(default=60_000)
     timeout_ms = models.PositiveIntegerField(default=10_000)
     degraded_above_ms = models.PositiveIntegerField(null=True, blank=True)
     failure_threshold = models.PositiveSmallIntegerField(default=1)
@@ -52,7 +52,7 @@ class CheckState(models.Model):
         Check, on_delete=models.CASCADE, primary_key=True, related_name="state", db_column="check_id"
     )
     definition_version = models.PositiveIntegerField(default=1)
-    interval_ms = models.PositiveIntegerField()
+    interval_ms = models.PositiveBigIntegerField()
     timeout_ms = models.PositiveIntegerField()
     next_due_ms = models.BigIntegerField(null=True, db_index=True)
     slot_ms = models.BigIntegerField(null=True)

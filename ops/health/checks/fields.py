@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
-from core.durations import format_duration_ms, parse_duration_ms
+from core.durations import describe_duration_ms, format_duration_ms, parse_duration_ms
 
 
 def _parse(value: object) -> int:
@@ -18,6 +18,18 @@ def _clean_host(value: str) -> str:
     if not host or not host.isascii() or any(character.isspace() or character in "/@?#\\%[]" for character in host):
         raise ValueError("expected a host name or an address; write an international name in its xn-- form")
     return host
+
+
+def between(bounds: tuple[int, int]) -> AfterValidator:
+    """A duration within the bounds, both included."""
+    low, high = bounds
+
+    def check(value: int) -> int:
+        if not low <= value <= high:
+            raise ValueError(f"must be {describe_duration_ms(low)} to {describe_duration_ms(high)}")
+        return value
+
+    return AfterValidator(check)
 
 
 type Duration = Annotated[

@@ -4,29 +4,22 @@ The ping address takes ``/start``, ``/fail``, ``/log`` and an exit status as Hea
 heartbeat only when its deadline passed, so a probe always tells of silence.
 """
 
-from typing import ClassVar
-
-from pydantic import model_validator
+from typing import Annotated, ClassVar
 
 from core.durations import format_duration_ms
 from core.egress import Endpoint
-from ops.health.checks.fields import Duration
+from ops.health.checks.fields import Duration, between
 from ops.health.checks.kind import Expectation, KindConfig, Observation, ProbeContext, ProbeFailed
 
-_SHORTEST_PERIOD_MS = 1_000
+BOUNDS_MS = (1_000, 400 * 86_400_000)
+"""Of period and grace: a yearly job, and a month for it to be late."""
 
 
 class HeartbeatConfig(KindConfig):
     """``period`` is the time from one ping to the next, ``grace`` how late one may be, or how long a run may take."""
 
-    period: Duration = 86_400_000
-    grace: Duration = 3_600_000
-
-    @model_validator(mode="after")
-    def _not_too_short(self) -> "HeartbeatConfig":
-        if self.period < _SHORTEST_PERIOD_MS or self.grace < _SHORTEST_PERIOD_MS:
-            raise ValueError("period and grace are at least 1s")
-        return self
+    period: Annotated[Duration, between(BOUNDS_MS)] = 86_400_000
+    grace: Annotated[Duration, between(BOUNDS_MS)] = 3_600_000
 
 
 class HeartbeatKind:

@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict
 from core.egress import AddressPolicy, Endpoint
 from core.telemetry.logging import redact
 
+MAX_IN_FLIGHT = 800
+"""Probes that a process runs at once; what a kind shares between its probes is sized to it."""
+
 
 class KindConfig(BaseModel):
     """The fields of one kind, as the catalogue file and the API spell them. Unknown fields are refused."""

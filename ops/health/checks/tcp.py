@@ -4,12 +4,21 @@ import asyncio
 import os
 import socket
 import time
-from typing import ClassVar
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, ClassVar
 
 from core.durations import describe_duration_ms
 from core.egress import Endpoint, TargetRefused
 from ops.health.checks.fields import Host, Port
-from ops.health.checks.kind import KindConfig, Observation, ProbeContext, ProbeFailed
+from ops.health.checks.kind import MAX_IN_FLIGHT, KindConfig, Observation, ProbeContext, ProbeFailed
+
+type _Found = tuple[int, int, int, str, Any]
+"""An entry of ``getaddrinfo``."""
+
+_lookups = ThreadPoolExecutor(MAX_IN_FLIGHT, thread_name_prefix="lookup")
+"""Threads are made as they are needed. The loop's own four would let four names that hang hold up all others."""
 
 
 class TcpConfig(KindConfig):
@@ -55,31 +64,54 @@ class _Attempt:
     def __init__(self, config: TcpConfig, context: ProbeContext) -> None:
         self._config = config
         self._policy = context.policy
+        self._timeout_seconds = context.timeout_seconds
         self.doing = "resolving the name"
         self.resolved_after = 0.0
 
     async def connect(self) -> str:
-        """The address that answered. Addresses are tried in the resolver's order, each judged before it is dialled."""
+        """The address that answered. Addresses are tried in the resolver's order, each judged before it is dialled.
+
+        Each but the last has an equal share of the time that is left, so that a dead one leaves time for the others.
+        """
         started = time.perf_counter()
-        loop = asyncio.get_running_loop()
-        try:
-            found = await loop.getaddrinfo(self._config.host, self._config.port, type=socket.SOCK_STREAM)
-        except OSError:
-            raise ProbeFailed("dns", f"{self._config.host} does not resolve") from None
+        found = await self._resolve()
         self.resolved_after = time.perf_counter() - started
         self.doing = "connecting"
         failure = ProbeFailed("dns", f"{self._config.host} has no address")
-        for family, _type, protocol, _name, address in found:
+        for tried, entry in enumerate(found):
+            others = len(found) - tried - 1
+            left = self._timeout_seconds - (time.perf_counter() - started)
             try:
-                self._policy.check_address(str(address[0]), self._config.port)
-                with socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK, protocol) as connection:
-                    await loop.sock_connect(connection, address)
-                    return str(address[0])
+                async with asyncio.timeout(left / (others + 1) if others else None):
+                    return await self._dial(entry)
             except TargetRefused as refused:
                 failure = ProbeFailed("refused", refused.message)
+            except TimeoutError:
+                failure = ProbeFailed("timeout", f"{entry[4][0]} did not answer")
             except OSError as error:
                 failure = ProbeFailed("connect", describe_socket_error(error))
         raise failure
+
+    async def _resolve(self) -> Sequence[_Found]:
+        host, port = self._config.host, self._config.port
+        try:
+            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        except socket.gaierror:
+            pass  # not an address but a name
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(
+                _lookups, partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+            )
+        except OSError:
+            raise ProbeFailed("dns", f"{host} does not resolve") from None
+
+    async def _dial(self, entry: _Found) -> str:
+        family, _type, protocol, _name, address = entry
+        self._policy.check_address(str(address[0]), self._config.port)
+        with socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK, protocol) as connection:
+            await asyncio.get_running_loop().sock_connect(connection, address)
+        return str(address[0])
 
 
 def describe_socket_error(error: OSError) -> str:

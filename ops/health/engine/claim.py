@@ -1,5 +1,6 @@
 """Claiming: take due slots for this process, by one conditional update that no other process can make as well."""
 
+import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -19,8 +20,9 @@ LEASE_MARGIN_MS = 10_000
 class Claim(NamedTuple):
     """A slot that this process runs, and the standing that the check had when it was claimed.
 
-    ``claimed_at_ms`` is the moment of the claim by the clock that decides what is due. Only the holder of
-    ``fence`` may commit. ``missed`` slots passed before this one.
+    ``claimed_at_ms`` is the moment of the claim by the clock that decides what is due, ``claimed_at_seconds`` the same
+    moment by the monotonic clock of this process. Only the holder of ``fence`` may commit. ``missed`` slots passed
+    before this one.
     """
 
     check_id: int
@@ -28,12 +30,18 @@ class Claim(NamedTuple):
     slot_ms: int
     fence: int
     claimed_at_ms: int
+    claimed_at_seconds: float
     missed: int
     interval_ms: int
     timeout_ms: int
     standing: Standing
     since_ms: int | None
     fresh_until_ms: int | None
+
+    @property
+    def starts_at(self) -> float:
+        """The time of the slot by the monotonic clock; in the past for one that is late."""
+        return self.claimed_at_seconds + (self.slot_ms - self.claimed_at_ms) / 1_000
 
 
 # A slot that was claimed before and never committed is run again as it was; else the latest one of the grid is taken
@@ -66,13 +74,15 @@ _CLAIM_OF = {
 
 def claim_due_checks(*, limit: int, ahead_ms: int = AHEAD_MS) -> list[Claim]:
     """Claim up to ``limit`` slots, the most overdue first."""
-    parameters = {"now": now_ms(), "ahead": ahead_ms, "limit": limit, "margin": LEASE_MARGIN_MS}
     with transaction.atomic(), connection.cursor() as cursor:
+        # The clocks are read once the transaction has begun: on SQLite that waits for the writer before it.
+        parameters = {"now": now_ms(), "ahead": ahead_ms, "limit": limit, "margin": LEASE_MARGIN_MS}
+        claimed_at_seconds = time.monotonic()
         cursor.execute(_CLAIM_OF[connection.vendor], parameters)
-        return [_claim_of(row, ahead_ms) for row in cursor.fetchall()]
+        return [_claim_of(row, ahead_ms, claimed_at_seconds) for row in cursor.fetchall()]
 
 
-def _claim_of(row: Sequence[int], ahead_ms: int) -> Claim:
+def _claim_of(row: Sequence[int], ahead_ms: int, claimed_at_seconds: float) -> Claim:
     check_id, version, slot, fence, due, lease, interval, timeout, status, fine_run, up_run, since, fresh = row
     claimed_at = lease - ahead_ms - timeout - LEASE_MARGIN_MS
     return Claim(
@@ -81,6 +91,7 @@ def _claim_of(row: Sequence[int], ahead_ms: int) -> Claim:
         slot_ms=slot,
         fence=fence,
         claimed_at_ms=claimed_at,
+        claimed_at_seconds=claimed_at_seconds,
         missed=(slot - due) // interval,
         interval_ms=interval,
         timeout_ms=timeout,

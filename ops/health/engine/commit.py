@@ -1,5 +1,6 @@
 """Committing: the results of a group become rows in one transaction, or none of them does."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ from django.db import transaction
 
 from core.revision import take_revision
 from ops.health.checks.kind import Observation
-from ops.health.domain import Standing, Status, fresh_until, next_standing
+from ops.health.domain import Standing, Status, fresh_until, next_standing, standing_at
 from ops.health.engine.bulk import Row, insert_details, insert_results, update_states
 from ops.health.engine.definitions import PreparedCheck
 from ops.health.engine.judging import Judgement
@@ -15,6 +16,7 @@ from ops.health.models import CheckState
 from ops.journal.services import NewEntry, record_entries
 
 JOURNAL_KIND = "check.status"
+_NUMBERS_SEEN = re.compile(r"(?<!\[STATUS\] )\(-?[0-9.]+\)|[0-9.]+ (?:ms|s|min|h|days)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +47,17 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A committed outcome and where it left the check."""
+    """A committed outcome, and where the check stood ``before`` and ``after`` it."""
 
     outcome: Outcome
+    before: Standing
     after: Standing
     since_ms: int
     fresh_until_ms: int | None
 
     @property
     def is_transition(self) -> bool:
-        return self.after.status is not self.outcome.before.status
+        return self.after.status is not self.before.status
 
     @property
     def is_worth_a_detail(self) -> bool:
@@ -62,39 +65,74 @@ class Result:
         return self.is_transition or self.outcome.judgement.outcome is not Status.HEALTHY
 
     @property
-    def is_shown_differently(self) -> bool:
-        """A page that showed the check as unknown, because results had stopped, must learn of this one as well."""
+    def ends_silence(self) -> bool:
+        """A page showed the check without a result, or as one whose results had stopped."""
         until = self.outcome.fresh_until_ms
-        was_stale = until is not None and until < self.outcome.at_ms
-        return self.is_transition or (was_stale and self.fresh_until_ms != until)
+        return (until is None or until < self.outcome.at_ms) and self.fresh_until_ms != until
+
+    def is_shown_differently(self, last_message: str) -> bool:
+        """Whether pages must learn of it: another status, the end of a silence, or another reason for the trouble."""
+        if self.is_transition or self.ends_silence:
+            return True
+        return self.after.status is not Status.HEALTHY and is_other_reason(self.outcome.judgement.message, last_message)
+
+
+def is_other_reason(message: str, last_message: str) -> bool:
+    """Whether two messages differ in more than what was measured.
+
+    Durations and numbers in brackets, but for the status of an answer, change with every result of the same trouble:
+    ``took 812 ms, limit 500 ms``, ``[BODY].queue (7) < 5``. Pages show the new ones with whatever else they must learn.
+    """
+    return _NUMBERS_SEEN.sub("", message) != _NUMBERS_SEEN.sub("", last_message)
 
 
 def commit_outcomes(outcomes: Sequence[Outcome]) -> list[Result]:
     """Store a group; returns what was stored. An outcome whose fence has moved on is discarded."""
     results = [_advance(outcome) for outcome in outcomes]
     with transaction.atomic(savepoint=False):
+        last_messages = _read_last_messages(results)
         admitted = update_states([_state_row(result) for result in results])
         results = [result for result in results if result.outcome.check.check_id in admitted]
         insert_results([_result_row(result) for result in results])
         insert_details([_detail_row(result) for result in results if result.is_worth_a_detail])
         _append_to_journal(result for result in results if result.is_transition)
-        shown = [result.outcome.check.check_id for result in results if result.is_shown_differently]
+        shown = [
+            result.outcome.check.check_id
+            for result in results
+            if result.is_shown_differently(last_messages.get(result.outcome.check.check_id, ""))
+        ]
         if shown:
             CheckState.objects.filter(pk__in=shown).update(revision=take_revision())
     return results
 
 
+def _read_last_messages(results: Iterable[Result]) -> dict[int, str]:
+    """Of the checks that stay in trouble; with all well it costs nothing. Only the fence's holder changes them."""
+    in_trouble = [
+        result.outcome.check.check_id
+        for result in results
+        if not result.is_transition and result.after.status is not Status.HEALTHY
+    ]
+    if not in_trouble:
+        return {}
+    return dict(CheckState.objects.filter(pk__in=in_trouble).values_list("pk", "last_message"))
+
+
 def _advance(outcome: Outcome) -> Result:
     kind = outcome.judgement.outcome
-    after = next_standing(outcome.before, kind, outcome.check.thresholds)
-    changed = after.status is not outcome.before.status
-    since = outcome.at_ms if changed or outcome.since_ms is None else outcome.since_ms
     until = outcome.fresh_until_ms
+    before = standing_at(outcome.before, fresh_until_ms=until, at_ms=outcome.at_ms)
+    after = next_standing(before, kind, outcome.check.thresholds)
+    since = outcome.since_ms
+    if after.status is not before.status or since is None:
+        since = outcome.at_ms
+    elif before.status is not outcome.before.status and until is not None:  # unknown since it went stale
+        since = until
     if kind is not Status.UNKNOWN:  # an outcome that says nothing keeps nothing fresh
         until = fresh_until(
             next_due_ms=outcome.next_due_ms, interval_ms=outcome.interval_ms, timeout_ms=outcome.timeout_ms
         )
-    return Result(outcome, after, since, until)
+    return Result(outcome, before, after, since, until)
 
 
 def _state_row(result: Result) -> Row:
@@ -145,7 +183,7 @@ def _append_to_journal(transitions: Iterable[Result]) -> None:
             at_ms=result.outcome.at_ms,
             kind=JOURNAL_KIND,
             subject=result.outcome.check.name,
-            before=result.outcome.before.status.word,
+            before=result.before.status.word,
             after=result.after.status.word,
             message=result.outcome.judgement.message,
         )

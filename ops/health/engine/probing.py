@@ -15,7 +15,7 @@ import structlog
 import uvloop
 
 from core.egress import AddressPolicy, current_policy
-from ops.health.checks.kind import ProbeContext, ProbeFailed
+from ops.health.checks.kind import MAX_IN_FLIGHT, ProbeContext, ProbeFailed
 from ops.health.engine.claim import Claim
 from ops.health.engine.definitions import PreparedCheck
 from ops.health.engine.judging import EngineFault, Seen
@@ -23,7 +23,6 @@ from ops.health.engine.tracing import probe_trace
 
 log = structlog.get_logger(__name__)
 
-MAX_IN_FLIGHT = 800
 OVERTIME_SECONDS = 2.0
 """A probe ends by itself within its timeout; this much later it is cut off."""
 

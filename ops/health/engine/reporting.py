@@ -34,6 +34,7 @@ def report_results(results: Sequence[Result], *, discarded: int = 0, scheduled: 
 def _sample_of(result: Result) -> ProbeSample:
     outcome = result.outcome
     values = outcome.observation.values if outcome.observation is not None else {}
+    phases = outcome.observation.phases if outcome.observation is not None else {}
     expires_in_ms = values.get("CERTIFICATE_EXPIRATION")
     return ProbeSample(
         check_id=outcome.check.check_id,
@@ -41,7 +42,9 @@ def _sample_of(result: Result) -> ProbeSample:
         success=outcome.judgement.outcome is not Status.UNHEALTHY,
         duration_seconds=outcome.duration_us / 1e6,
         status_code=values.get("STATUS"),
-        phases=outcome.observation.phases if outcome.observation is not None and "STATUS" in values else {},
+        http_phases=phases if "STATUS" in values else {},
+        tcp_phases=phases if outcome.check.kind_name == "tcp" else {},
+        lookup_seconds=phases.get("resolve"),
         certificate_expires=None if expires_in_ms is None else (outcome.at_ms + expires_in_ms) / 1_000,
     )
 
@@ -53,7 +56,7 @@ def _log_transition(result: Result) -> None:
         "health.status_changed",
         entity=outcome.check.entity_name,
         check=outcome.check.name,
-        before=outcome.before.status.word,
+        before=result.before.status.word,
         after=result.after.status.word,
         reason=outcome.judgement.message,
         probe_trace_id=outcome.trace_id,

@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import stamina
 import structlog
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from core.pulse import record_pulse
+from core.retry import retry
 from ops.health.checks.kind import Observation
 from ops.health.engine.claim import claim_due_checks, release_claims
 from ops.health.engine.commit import Outcome, Result, commit_outcomes
@@ -81,13 +81,13 @@ class Engine:
         if not room:
             return 0
         try:
-            claims, now = claim_due_checks(limit=room), time.monotonic()
+            claims = claim_due_checks(limit=room)
             checks = self._definitions.get([(claim.check_id, claim.definition_version) for claim in claims])
         except (DatabaseError, InterfaceError) as error:
             _note_database_failure("health.claim_failed", error)
             return 0
         jobs = [
-            Job(claim, check, now + (claim.slot_ms - claim.claimed_at_ms) / 1_000)
+            Job(claim, check, claim.starts_at)
             for claim in claims
             if (check := checks.get((claim.check_id, claim.definition_version))) is not None
         ]
@@ -128,7 +128,7 @@ class Engine:
             _note_database_failure("health.pulse_failed", error)
 
 
-@stamina.retry(on=(OperationalError, InterfaceError), attempts=4, timeout=6.0, wait_initial=0.1, wait_max=1.0)
+@retry(on=(OperationalError, InterfaceError), attempts=4, total_seconds=6.0)
 def _commit_with_retries(outcomes: Sequence[Outcome]) -> list[Result]:
     try:
         return commit_outcomes(outcomes)

@@ -70,6 +70,17 @@ def test_what_is_out_of_bounds_or_of_another_type_is_refused(field: str, value: 
     assert any(name.partition(".")[0] == field for name in wrong_fields(**{field: value}))
 
 
+@pytest.mark.parametrize("field", ["period", "grace"])
+@pytest.mark.parametrize("value", ["999ms", "401d"])
+def test_a_heartbeat_is_expected_within_a_second_to_400_days(field: str, value: str) -> None:
+    beat = {"name": "yearly", "kind": "heartbeat", "period": "400d", "grace": "1s"}
+    assert parse_check(beat).document() == {**parse_check(beat).document(), **beat}
+
+    with pytest.raises(ValidationFailed) as caught:
+        parse_check({**beat, field: value})
+    assert [error.field for error in caught.value.errors] == [field]
+
+
 def test_a_target_that_may_not_be_reached_is_refused() -> None:
     with pytest.raises(TargetRefused) as caught:
         parse_check({**HTTP, "url": "http://169.254.169.254/latest/meta-data"})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ops.health.domain import Standing, Status, Thresholds, effective_status, next_standing
+from ops.health.domain import Standing, Status, Thresholds, next_standing, standing_at
 
 H, U, D, X = Status.HEALTHY, Status.UNKNOWN, Status.DEGRADED, Status.UNHEALTHY
 
@@ -34,7 +34,8 @@ def test_thresholds_give_hysteresis(failure: int, success: int, outcomes: list[S
     assert run(outcomes, Thresholds(failure=failure, success=success)) == statuses
 
 
-def test_a_status_is_not_believed_past_its_freshness() -> None:
-    assert effective_status(H, fresh_until_ms=100, now_ms=100) is H
-    assert effective_status(H, fresh_until_ms=100, now_ms=101) is U
-    assert effective_status(H, fresh_until_ms=None, now_ms=0) is U
+@pytest.mark.parametrize(("fresh_until_ms", "counts"), [(100, True), (99, False), (None, False)])
+def test_a_standing_whose_results_stopped_coming_starts_again(fresh_until_ms: int | None, *, counts: bool) -> None:
+    stored = Standing(H, fine_run=7, up_run=7)
+
+    assert standing_at(stored, fresh_until_ms=fresh_until_ms, at_ms=100) == (stored if counts else Standing())

@@ -8,12 +8,19 @@ from redis.retry import Retry
 
 from core.clock import database_now_ms
 from ops.health import exposition
+from ops.health.checks.kind import Observation
+from ops.health.domain import Standing
+from ops.health.engine.commit import Outcome, Result
+from ops.health.engine.definitions import load_checks
+from ops.health.engine.judging import judge
+from ops.health.engine.reporting import report_results
 from ops.health.exposition import (
     ProbeSample,
     forget_missing_checks,
     publish_samples,
     render_labels,
     render_probe_series,
+    render_sample,
 )
 from ops.health.models import Check, CheckState
 from tests.ops.health.factories import make_check
@@ -43,7 +50,8 @@ def scrape() -> dict[str, list[tuple[dict[str, str], float]]]:
 
 def test_a_result_becomes_the_series_of_blackbox_exporter() -> None:
     check = make_fresh_check(name="front")
-    publish(check, status_code=503, success=False, phases={"resolve": 0.001, "connect": 0.002}, certificate_expires=2e9)
+    phases = {"resolve": 0.001, "connect": 0.002}
+    publish(check, status_code=503, success=False, http_phases=phases, lookup_seconds=0.001, certificate_expires=2e9)
 
     labels = {"entity": "api", "check": "front", "kind": "http"}
     assert scrape() == {
@@ -55,7 +63,35 @@ def test_a_result_becomes_the_series_of_blackbox_exporter() -> None:
             ({**labels, "phase": "connect"}, 0.002),
         ],
         "probe_ssl_earliest_cert_expiry": [(labels, 2e9)],
+        "probe_dns_lookup_time_seconds": [(labels, 0.001)],
     }
+
+
+def test_a_connection_tells_its_phases() -> None:
+    check = make_fresh_check(name="port", config={"host": "h", "port": 1})
+    seen = Observation(3_000, values={"CONNECTED": True}, phases={"resolve": 0.001, "connect": 0.002})
+    prepared = load_checks([check.pk])[check.pk]
+    outcome = Outcome(
+        check=prepared, fence=1, slot_ms=1, next_due_ms=2, interval_ms=1, timeout_ms=1, before=Standing(),
+        since_ms=None, fresh_until_ms=None, at_ms=1, late_ms=0, missed=0, duration_us=3_000,
+        judgement=judge(prepared, seen), observation=seen,
+    )  # fmt: skip
+    report_results([Result(outcome, Standing(), Standing(), 1, None)])
+
+    series = scrape()
+    assert [(labels["phase"], value) for labels, value in series["probe_tcp_duration_seconds"]] == [
+        ("resolve", 0.001),
+        ("connect", 0.002),
+    ]
+    assert [value for _labels, value in series["probe_dns_lookup_time_seconds"]] == [0.001]
+    assert "probe_http_duration_seconds" not in series
+
+
+def test_a_release_with_other_families_reads_and_writes_values_of_its_own() -> None:
+    assert exposition.key_of((*exposition._HEADS, b"# TYPE probe_new gauge\n")) != exposition.KEY
+    assert (
+        render_sample(ProbeSample(1, "", success=True, duration_seconds=1)).count(b"\0") == len(exposition._HEADS) - 1
+    )
 
 
 def test_each_family_is_one_group_whatever_its_checks_have() -> None:

@@ -8,6 +8,7 @@ import pytest
 from django.db import connection, transaction
 
 from core.clock import now_ms
+from core.durations import parse_duration_ms
 from core.errors import Conflict, NotFound, PermissionDenied, StaleVersion, ValidationFailed
 from core.models import AuditEntry
 from core.permissions import Principal
@@ -103,6 +104,12 @@ class TestCreate:
 
         assert AuditEntry.objects.filter(target_uid=check.uid).count() == 3
         assert "hush" not in str(list(AuditEntry.objects.values_list("before", "after")))
+
+    @pytest.mark.parametrize("period", ["31d", "400d"])
+    def test_a_heartbeat_may_come_once_a_month_or_a_year(self, add: Callable[..., Check], period: str) -> None:
+        check = add(**{**BEAT, "period": period})
+
+        assert state(check).interval_ms == parse_duration_ms(period)
 
     def test_a_heartbeat_gets_a_ping_address_and_a_deadline(self, add: Callable[..., Check]) -> None:
         check = add(**BEAT)

@@ -1,6 +1,10 @@
 """Which slots a process may take."""
 
+import threading
+import time
+
 import pytest
+from django.db import connection, transaction
 
 from core.clock import database_now_ms
 from ops.health.engine.claim import AHEAD_MS, LEASE_MARGIN_MS, claim_due_checks, count_due_checks, release_claims
@@ -98,3 +102,28 @@ def test_only_the_holder_of_the_fence_can_give_a_slot_back() -> None:
     release_claims([lost])
 
     assert claim_due_checks(limit=1) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_clock_of_a_claim_that_waited_for_another_writer_is_read_after_the_wait(*, on_postgresql: bool) -> None:
+    if on_postgresql:
+        pytest.skip("PostgreSQL lets a claim pass other writers")
+    make_check()
+    holding, freed_at = threading.Event(), []
+
+    def hold_the_writer() -> None:
+        with transaction.atomic():
+            holding.set()
+            threading.Event().wait(0.3)
+            freed_at.append((database_now_ms(), time.monotonic()))
+        connection.close()
+
+    writer = threading.Thread(target=hold_the_writer)
+    writer.start()
+    holding.wait(5)
+    (claim,) = claim_due_checks(limit=1)
+    writer.join()
+
+    ((freed_ms, freed_seconds),) = freed_at
+    assert claim.claimed_at_ms >= freed_ms
+    assert claim.claimed_at_seconds >= freed_seconds

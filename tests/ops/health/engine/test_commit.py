@@ -127,7 +127,7 @@ def test_what_failed_or_changed_keeps_its_reason_and_what_went_as_always_does_no
     assert (details[1].phase, details[1].trace_id) == ("connect", "ab" * 16)
 
 
-def test_a_result_after_silence_takes_a_revision_without_being_a_transition() -> None:
+def test_a_result_after_silence_starts_from_unknown() -> None:
     check = make_check()
     run(check, H)
     before = current_revision()
@@ -135,7 +135,56 @@ def test_a_result_after_silence_takes_a_revision_without_being_a_transition() ->
 
     run(check, H)
 
+    state, entry = state_of(check), JournalEntry.objects.order_by("-id")[0]
+    assert (state.revision, state.since_ms) == (before + 1, state.last_at_ms)
+    assert (JournalEntry.objects.count(), entry.before, entry.after) == (2, "unknown", "healthy")
+
+
+def test_a_failure_below_its_threshold_after_silence_does_not_bring_back_what_was_before() -> None:
+    check = make_check(failure_threshold=2)
+    run(check, H)
+    before = current_revision()
+    CheckState.objects.filter(pk=check.pk).update(fresh_until_ms=1)
+
+    run(check, X, "connection refused")
+
+    state = state_of(check)
+    assert (state.status, state.since_ms, state.revision) == (U, 1, before + 1)
+    assert JournalEntry.objects.count() == 1
+    assert run(check, X, "connection refused").after.status is X
+
+
+def test_a_first_failure_below_its_threshold_is_shown() -> None:
+    check = make_check(failure_threshold=3)
+    before = current_revision()
+
+    run(check, X, "connection refused")
+    assert (state_of(check).status, state_of(check).revision) == (U, before + 1)
+
+    run(check, X, "connection refused")
     assert state_of(check).revision == before + 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "shown"),
+    [
+        ("timed out after 5 s while connecting", "[STATUS] (503) == 200", True),
+        ("[STATUS] (503) == 200", "[STATUS] (404) == 200", True),
+        ("connection refused", "connection refused", False),
+        ("[RESPONSE_TIME] (812.4) < 500", "[RESPONSE_TIME] (799) < 500", False),
+        ("took 812 ms, limit 500 ms", "took 1.3 s, limit 500 ms", False),
+    ],
+)
+def test_another_reason_for_the_same_trouble_is_shown_but_not_another_measure(
+    first: str, second: str, *, shown: bool
+) -> None:
+    check = make_check()
+    run(check, X, first)
+    before = current_revision()
+
+    run(check, X, second)
+
+    assert state_of(check).revision == before + shown
     assert JournalEntry.objects.count() == 1
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connection, connections
+from prometheus_client import REGISTRY
 
 from core.clock import database_now_ms
 from ops.health.checks import KINDS
@@ -34,6 +35,11 @@ def target() -> Iterator[Target]:
 
 def make_due(*checks: Check) -> None:
     CheckState.objects.filter(pk__in=[check.pk for check in checks]).update(next_due_ms=database_now_ms())
+
+
+def commit_retries() -> float:
+    name = "ops.health.engine.spine._commit_with_retries"
+    return REGISTRY.get_sample_value("quarterdeck_retries_total", {"call": name}) or 0.0
 
 
 def run_for(engine: Engine, seconds: float) -> None:
@@ -281,8 +287,10 @@ def test_a_commit_that_fails_once_is_tried_again(
     monkeypatch.setattr(spine, "commit_outcomes", fail_once)
     monkeypatch.setattr(connection, "close", lambda: None)
 
+    before = commit_retries()
     assert engine.run_due_checks().committed == 1
     assert state_of(check).status == Status.HEALTHY
+    assert commit_retries() == before + 1
 
 
 def test_a_database_that_stays_away_ends_the_run_and_leaves_the_slot_to_its_lease(

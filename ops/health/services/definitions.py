@@ -6,13 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from django.db import transaction
 from django.utils import timezone
 
 from core.clock import database_now_ms
 from core.errors import Conflict, FieldError, ValidationFailed
 from core.permissions import Permission, Principal
-from core.revision import take_revision
+from core.revision import changing, mark_changed
 from entities.domain import Lifecycle
 from entities.lifecycle import lock_catalogue
 from entities.models import Entity
@@ -38,7 +37,7 @@ class CheckVersion:
     changed: Mapping[str, tuple[Any, Any]]
 
 
-@transaction.atomic
+@changing()
 def create_check(*, principal: Principal, entity_ref: str, definition: CheckDefinition) -> CheckVersion:
     """Add a check to the entity of that uid or name; its first slot comes at once, of many that are created
     together within a minute and within its interval.
@@ -50,11 +49,11 @@ def create_check(*, principal: Principal, entity_ref: str, definition: CheckDefi
     lock_catalogue()
     together = _count_created_lately()
     saved = _create(principal, find_entity(entity_ref), definition, database_now_ms(), together=together)
-    take_revision()
+    mark_changed()
     return saved
 
 
-@transaction.atomic
+@changing()
 def replace_check(
     *, principal: Principal, uid: str, definition: CheckDefinition, expected_version: int | None = None
 ) -> CheckVersion:
@@ -69,7 +68,7 @@ def replace_check(
     return _edit_one(principal, check, definition)
 
 
-@transaction.atomic
+@changing()
 def update_check(
     *, principal: Principal, uid: str, changes: Mapping[str, Any], expected_version: int | None = None
 ) -> CheckVersion:
@@ -83,16 +82,16 @@ def update_check(
     return _edit_one(principal, check, definition_of(check).with_changes(changes))
 
 
-@transaction.atomic
+@changing()
 def delete_check(*, principal: Principal, uid: str, expected_version: int | None = None) -> None:
     """Remove the check with its results. Raises ``NotFound`` and ``StaleVersion``."""
     principal.require(Permission.CATALOG_EDIT)
     lock_catalogue()
     _delete(principal, find_for_update(uid, expected_version=expected_version), database_now_ms())
-    take_revision()
+    mark_changed()
 
 
-@transaction.atomic
+@changing()
 def save_checks(
     *, principal: Principal, entity_id: int, definitions: Sequence[CheckDefinition], delete_others: bool
 ) -> list[CheckVersion]:
@@ -127,7 +126,7 @@ def save_checks(
         edit.reschedule(now, together=number)
     written = [item for item in saved if item.action]
     if written:
-        take_revision()
+        mark_changed()
     return written
 
 
@@ -185,7 +184,7 @@ def _edit_one(principal: Principal, check: Check, definition: CheckDefinition) -
     edit = _edit(principal, check, definition, now)
     edit.reschedule(now)
     if edit.saved.action:
-        take_revision()
+        mark_changed()
     return edit.saved
 
 

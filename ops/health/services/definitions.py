@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ from entities.lifecycle import lock_catalogue
 from entities.models import Entity
 from entities.selectors import find_entity
 from ops.health.definition import CHECKS_PER_ENTITY_MAX, CheckDefinition, definition_of, document_of
-from ops.health.models import Check, CheckResult, Heartbeat, ResultDetail
+from ops.health.models import Check, Heartbeat
 from ops.health.services import schedule
 from ops.health.services.records import find_for_update, record_check_action
 
@@ -84,7 +84,7 @@ def update_check(
 
 @changing()
 def delete_check(*, principal: Principal, uid: str, expected_version: int | None = None) -> None:
-    """Remove the check with its results. Raises ``NotFound`` and ``StaleVersion``."""
+    """Remove the check; its results go by and by (``retention``). Raises ``NotFound`` and ``StaleVersion``."""
     principal.require(Permission.CATALOG_EDIT)
     lock_catalogue()
     _delete(principal, find_for_update(uid, expected_version=expected_version), database_now_ms())
@@ -112,7 +112,9 @@ def save_checks(
     wanted = {definition.name for definition in definitions}
     saved = []
     if delete_others:
-        saved = [_delete(principal, check, now) for name, check in sorted(stored.items()) if name not in wanted]
+        doomed = sorted((check for name, check in stored.items() if name not in wanted), key=lambda check: check.pk)
+        schedule.lock_states([check.pk for check in doomed])
+        saved = [_delete(principal, check, now) for check in doomed]
     together = _count_created_lately()
     edits = []
     for number, definition in enumerate(definitions):
@@ -128,12 +130,6 @@ def save_checks(
     if written:
         mark_changed()
     return written
-
-
-def remove_results(check_ids: Collection[int]) -> None:
-    """Results have no foreign key, for the sake of their size."""
-    CheckResult.objects.filter(check_id__in=check_ids).delete()
-    ResultDetail.objects.filter(check_id__in=check_ids).delete()
 
 
 def _count_created_lately() -> int:
@@ -177,6 +173,7 @@ class _Edit:
             schedule.start(check_id, self.definition, version=version, now_ms=now_ms, together=together)
         else:
             schedule.restart(check_id, self.definition, version=version, now_ms=now_ms, together=together)
+        _keep_heartbeat(check_id, self.definition)  # after the state, as pings lock them
 
 
 def _edit_one(principal: Principal, check: Check, definition: CheckDefinition) -> CheckVersion:
@@ -199,7 +196,6 @@ def _edit(principal: Principal, check: Check, definition: CheckDefinition, now_m
         _refuse_taken_name(check.entity_id, definition.name)
     check.version += 1
     _write_row(check, definition)
-    _keep_heartbeat(check.pk, definition)
     record_check_action(
         principal,
         "check.update",
@@ -214,7 +210,7 @@ def _edit(principal: Principal, check: Check, definition: CheckDefinition, now_m
 def _delete(principal: Principal, check: Check, now_ms: int) -> CheckVersion:
     document = document_of(check)
     gone = _version(check, "delete", {name: (value, None) for name, value in document.items()})
-    remove_results([check.pk])
+    schedule.lock_states([check.pk])  # before its heartbeat, as pings do
     check.delete()
     record_check_action(principal, "check.delete", check, now_ms=now_ms, before=document)
     return gone

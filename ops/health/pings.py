@@ -152,7 +152,7 @@ def _commit(row: _Row, check: PreparedCheck, expectation: Expectation, ping: Pin
                 observation=seen if isinstance(seen, Observation) else None,
             )
         ]
-    )
+    ).results
 
 
 def _failure_message(ping: Ping) -> str:

@@ -8,7 +8,7 @@ from django.db import transaction
 from core.revision import take_revision
 from ops.health.checks.kind import Observation
 from ops.health.domain import Standing, Status, fresh_until, next_standing
-from ops.health.engine.bulk import Row, insert_details, insert_results, update_states
+from ops.health.engine.bulk import Row, insert_details, insert_results, lock_free_states, update_states
 from ops.health.engine.definitions import PreparedCheck
 from ops.health.engine.judging import Judgement
 from ops.health.models import CheckState
@@ -69,10 +69,19 @@ class Result:
         return self.is_transition or (was_stale and self.fresh_until_ms != until)
 
 
-def commit_outcomes(outcomes: Sequence[Outcome]) -> list[Result]:
-    """Store a group; returns what was stored. An outcome whose fence has moved on is discarded."""
-    results = [_advance(outcome) for outcome in outcomes]
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What was stored, and the outcomes whose check is being edited: they are to be committed again later."""
+
+    results: list[Result]
+    held: list[Outcome]
+
+
+def commit_outcomes(outcomes: Sequence[Outcome]) -> Commit:
+    """Store a group. An outcome whose fence has moved on is discarded."""
     with transaction.atomic(savepoint=False):
+        held = lock_free_states([outcome.check.check_id for outcome in outcomes])
+        results = [_advance(outcome) for outcome in outcomes if outcome.check.check_id not in held]
         admitted = update_states([_state_row(result) for result in results])
         results = [result for result in results if result.outcome.check.check_id in admitted]
         insert_results([_result_row(result) for result in results])
@@ -81,7 +90,7 @@ def commit_outcomes(outcomes: Sequence[Outcome]) -> list[Result]:
         shown = [result.outcome.check.check_id for result in results if result.is_shown_differently]
         if shown:
             CheckState.objects.filter(pk__in=shown).update(revision=take_revision())
-    return results
+    return Commit(results, [outcome for outcome in outcomes if outcome.check.check_id in held])
 
 
 def _advance(outcome: Outcome) -> Result:

@@ -5,6 +5,7 @@ from core.errors import Conflict
 from core.permissions import Permission, Principal
 from core.revision import changing, mark_changed
 from entities.domain import Lifecycle
+from entities.lifecycle import lock_catalogue
 from ops.health.definition import definition_of
 from ops.health.models import Check
 from ops.health.services import schedule
@@ -43,6 +44,7 @@ def pause_check(*, principal: Principal, uid: str) -> None:
 def resume_check(*, principal: Principal, uid: str) -> None:
     """Put the check back on the schedule, due now and unknown until its first result. Raises ``NotFound``."""
     principal.require(Permission.CHECK_PAUSE)
+    lock_catalogue()  # the entity must not become inactive meanwhile
     _set_paused(principal, find_for_update(uid), paused=False)
 
 

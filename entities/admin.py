@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -14,6 +13,7 @@ from django.utils.http import urlencode
 from core.admin_services import ModelAdmin, PermittedByRole, TabularInline
 from core.authentication import request_principal
 from core.permissions import Permission
+from core.revision import changing
 from entities.admin_forms import DependencyFormSet, EntityForm, TeamForm
 from entities.models import Dependency, Entity, Team
 from entities.services import delete_entities
@@ -67,6 +67,7 @@ class EntityAdmin(CatalogueAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         """Nothing: ``save_related`` writes the entity and its dependencies as one change."""
 
+    @changing()
     def save_related(self, request: HttpRequest, form: EntityForm, formsets: Any, change: Any) -> None:
         needs = next((formset for formset in formsets if isinstance(formset, DependencyFormSet)), None)
         saved = form.write(depends_on=needs.depends_on() if needs else None)
@@ -93,11 +94,11 @@ class EntityAdmin(CatalogueAdmin):
         denied = set() if self.has_delete_permission(request) else {"entity"}
         return [f"Entity {entity.name} with its checks" for entity in objs], {"entities": len(ids)}, denied, protected
 
-    @transaction.atomic
+    @changing()
     def delete_model(self, request: HttpRequest, obj: Entity) -> None:
         delete_entities(principal=request_principal(request), refs=[obj.uid])
 
-    @transaction.atomic
+    @changing()
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Entity]) -> None:
         delete_entities(principal=request_principal(request), refs=list(queryset.values_list("uid", flat=True)))
 
@@ -147,7 +148,7 @@ class TeamAdmin(CatalogueAdmin):
     def delete_model(self, request: HttpRequest, obj: Team) -> None:
         delete_team(principal=request_principal(request), name=obj.name)
 
-    @transaction.atomic
+    @changing()
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Team]) -> None:
         for team in queryset:
             delete_team(principal=request_principal(request), name=team.name)

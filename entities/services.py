@@ -4,12 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
-
 from core.audit import record_action
 from core.errors import Conflict, FieldError, HasDependencies, StaleVersion, ValidationFailed
 from core.permissions import Permission, Principal
-from core.revision import take_revision
+from core.revision import changing, mark_changed
 from core.validation import parse_model
 from entities.definition import EntityDefinition
 from entities.domain import Edge, Lifecycle, Strength, find_cycle
@@ -49,7 +47,7 @@ def _draft(entity: Entity | None, after: EntityDefinition) -> _Draft:
     return _Draft(entity or Entity(), before, after, changed)
 
 
-@transaction.atomic
+@changing()
 def create_entity(*, principal: Principal, definition: EntityDefinition) -> EntityVersion:
     """Add an entity. A team that does not exist yet is created with it.
 
@@ -60,7 +58,7 @@ def create_entity(*, principal: Principal, definition: EntityDefinition) -> Enti
     return _save(principal, [_draft(None, definition)])[0]
 
 
-@transaction.atomic
+@changing()
 def replace_entity(
     *, principal: Principal, ref: str, definition: EntityDefinition, expected_version: int | None = None
 ) -> EntityVersion:
@@ -74,7 +72,7 @@ def replace_entity(
     return _save(principal, [_draft(_find_version(ref, expected_version), definition)])[0]
 
 
-@transaction.atomic
+@changing()
 def update_entity(
     *, principal: Principal, ref: str, changes: Mapping[str, Any], expected_version: int | None = None
 ) -> EntityVersion:
@@ -95,7 +93,7 @@ def set_dependencies(
     )
 
 
-@transaction.atomic
+@changing()
 def save_entities(*, principal: Principal, definitions: Sequence[EntityDefinition]) -> list[EntityVersion]:
     """Create or replace the entities of those names, all or none; they may depend on each other in any order.
 
@@ -115,7 +113,7 @@ def delete_entity(*, principal: Principal, ref: str, expected_version: int | Non
     delete_entities(principal=principal, refs=[ref], expected_version=expected_version)
 
 
-@transaction.atomic
+@changing()
 def delete_entities(*, principal: Principal, refs: Collection[str], expected_version: int | None = None) -> None:
     """Remove the entities together; they may depend on each other. Raises as ``delete_entity``."""
     principal.require(Permission.CATALOG_EDIT)
@@ -138,7 +136,7 @@ def delete_entities(*, principal: Principal, refs: Collection[str], expected_ver
         )
     Dependency.objects.filter(entity__in=ids).delete()
     Entity.objects.filter(pk__in=ids).delete()
-    take_revision()
+    mark_changed()
 
 
 def _refuse_with_dependants(entities: Sequence[Entity]) -> None:
@@ -176,7 +174,7 @@ def _save(principal: Principal, drafts: Sequence[_Draft]) -> list[EntityVersion]
         for draft in written:
             _tell_activity(principal, draft)
             _record(principal, draft)
-        take_revision()
+        mark_changed()
     return [
         EntityVersion(draft.entity.pk, draft.entity.uid, draft.entity.name, draft.entity.version, bool(draft.changed))
         for draft in drafts

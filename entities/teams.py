@@ -4,14 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Count
 
 from core.audit import record_action
 from core.errors import Conflict, FieldError, HasDependencies, NotFound
 from core.pagination import Page, SortKey, cut_page, decode_cursor, seek
 from core.permissions import Permission, Principal
-from core.revision import take_revision
+from core.revision import changing, mark_changed
 from core.validation import parse_model
 from entities.definition import TeamDefinition
 from entities.lifecycle import lock_catalogue
@@ -49,7 +48,7 @@ def get_team(*, principal: Principal, name: str) -> TeamRow:
     return TeamRow(team.name, team.title, team.entities.count())
 
 
-@transaction.atomic
+@changing()
 def create_team(*, principal: Principal, definition: TeamDefinition) -> None:
     """Raises ``Conflict`` when the name is taken."""
     principal.require(Permission.CATALOG_EDIT)
@@ -57,10 +56,10 @@ def create_team(*, principal: Principal, definition: TeamDefinition) -> None:
     _refuse_taken(definition.name)
     team = Team.objects.create(**definition.document())
     _record(principal, "team.create", team.name, after=definition.document())
-    take_revision()
+    mark_changed()
 
 
-@transaction.atomic
+@changing()
 def update_team(*, principal: Principal, name: str, changes: Mapping[str, Any]) -> None:
     """Set the given fields. Raises ``NotFound``, ``Conflict`` when a new name is taken, ``ValidationFailed``."""
     principal.require(Permission.CATALOG_EDIT)
@@ -82,10 +81,10 @@ def update_team(*, principal: Principal, name: str, changes: Mapping[str, Any]) 
         before={field: before[field] for field in changed},
         after={field: after[field] for field in changed},
     )
-    take_revision()
+    mark_changed()
 
 
-@transaction.atomic
+@changing()
 def save_teams(*, principal: Principal, definitions: Sequence[TeamDefinition]) -> None:
     """Create or retitle the teams of those names."""
     principal.require(Permission.CATALOG_EDIT)
@@ -98,7 +97,7 @@ def save_teams(*, principal: Principal, definitions: Sequence[TeamDefinition]) -
             create_team(principal=principal, definition=definition)
 
 
-@transaction.atomic
+@changing()
 def delete_team(*, principal: Principal, name: str) -> None:
     """Raises ``NotFound``, and ``HasDependencies`` naming the entities of the team."""
     principal.require(Permission.CATALOG_EDIT)
@@ -109,7 +108,7 @@ def delete_team(*, principal: Principal, name: str) -> None:
     before = _document(team)
     team.delete()
     _record(principal, "team.delete", name, before=before)
-    take_revision()
+    mark_changed()
 
 
 def ensure_teams(*, principal: Principal, names: Collection[str]) -> dict[str, int]:

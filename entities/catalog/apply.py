@@ -1,9 +1,8 @@
 """Make the catalogue say what a document says, all or nothing."""
 
-from django.db import transaction
-
 from core.errors import FieldError, ValidationFailed
 from core.permissions import Permission, Principal
+from core.revision import changing
 from entities.catalog.document import CatalogDocument
 from entities.catalog.planning import locate_section_errors, plan_changes
 from entities.catalog.sections import SECTIONS, Change
@@ -12,7 +11,7 @@ from entities.services import delete_entities, save_entities
 from entities.teams import save_teams
 
 
-@transaction.atomic
+@changing()
 def apply_document(*, principal: Principal, document: CatalogDocument, prune: bool) -> list[Change]:
     """Do what ``plan_changes`` tells, and return it. The same document again changes nothing.
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -14,6 +13,7 @@ from core.clock import database_now_ms, from_ms
 from core.durations import format_duration_ms
 from core.errors import QuarterdeckError
 from core.permissions import Permission
+from core.revision import changing
 from entities.admin import EntityAdmin
 from ops.health import services
 from ops.health.admin_forms import CheckForm, CheckFormSet, InlineCheckForm
@@ -123,7 +123,7 @@ class CheckAdmin(PermittedByRole, ModelAdmin):
     def delete_model(self, request: HttpRequest, obj: Check) -> None:
         services.delete_check(principal=request_principal(request), uid=obj.uid)
 
-    @transaction.atomic
+    @changing()
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Check]) -> None:
         for check in queryset:
             self.delete_model(request, check)

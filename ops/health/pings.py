@@ -58,14 +58,17 @@ class _Row(NamedTuple):
     fresh_until_ms: int | None
 
 
-# By hand: the ORM takes longer to write this statement than the database to run it.
-_FIND = """
-SELECT {now}, started_ms, s.check_id, definition_version, fence, next_due_ms, last_slot_ms, interval_ms, timeout_ms,
+# By hand: the ORM takes longer to write these statements than the database to run them. The state is locked first and
+# alone; what else is read is read after it, as the writer that held it left it.
+_LOCK = """
+SELECT check_id, definition_version, fence, next_due_ms, last_slot_ms, interval_ms, timeout_ms,
   status, fine_run, up_run, since_ms, fresh_until_ms
-FROM ops_heartbeat AS h JOIN ops_checkstate AS s ON s.check_id = h.check_id WHERE h.ping_id = %s {lock}"""
-_FIND_OF = {
-    "postgresql": _FIND.format(now="(extract(epoch FROM clock_timestamp()) * 1000)::bigint", lock="FOR UPDATE OF s"),
-    "sqlite": _FIND.format(now="NULL", lock=""),
+FROM ops_checkstate WHERE check_id = (SELECT check_id FROM ops_heartbeat WHERE ping_id = %s) {lock}"""
+_LOCK_OF = {"postgresql": _LOCK.format(lock="FOR NO KEY UPDATE"), "sqlite": _LOCK.format(lock="")}
+_READ = "SELECT {now}, started_ms FROM ops_heartbeat WHERE ping_id = %s"
+_READ_OF = {
+    "postgresql": _READ.format(now="(extract(epoch FROM clock_timestamp()) * 1000)::bigint"),
+    "sqlite": _READ.format(now="NULL"),
 }
 DEFINITIONS = DefinitionCache()
 
@@ -94,12 +97,15 @@ def record_ping(*, ping_id: uuid.UUID, ping: Ping) -> None:
 
 def _find(ping_id: uuid.UUID) -> _Row | None:
     postgresql = connection.vendor == "postgresql"
+    parameters = [ping_id if postgresql else ping_id.hex]
     with connection.cursor() as cursor:
-        cursor.execute(_FIND_OF[connection.vendor], [ping_id if postgresql else ping_id.hex])
-        found = cursor.fetchone()
-    if found is None:
+        cursor.execute(_LOCK_OF[connection.vendor], parameters)
+        state = cursor.fetchone()
+        cursor.execute(_READ_OF[connection.vendor], parameters)
+        heartbeat = cursor.fetchone()
+    if state is None or heartbeat is None:
         return None
-    row = _Row(*found)
+    row = _Row(*heartbeat, *state)
     return row if postgresql else row._replace(now_ms=now_ms())
 
 
@@ -152,7 +158,7 @@ def _commit(row: _Row, check: PreparedCheck, expectation: Expectation, ping: Pin
                 observation=seen if isinstance(seen, Observation) else None,
             )
         ]
-    )
+    ).results
 
 
 def _failure_message(ping: Ping) -> str:

@@ -52,15 +52,33 @@ _INSERT_RESULTS = {vendor: _insert(vendor, "ops_checkresult", _RESULT) for vendo
 _INSERT_DETAILS = {vendor: _insert(vendor, "ops_resultdetail", _DETAIL) for vendor in _VENDORS}
 
 
-_LOCK_STATES = "SELECT FROM ops_checkstate WHERE check_id = ANY(%s) ORDER BY check_id FOR NO KEY UPDATE"
+_LOCK_FREE = "SELECT check_id FROM ops_checkstate WHERE check_id = ANY(%s) FOR NO KEY UPDATE SKIP LOCKED"
+_HELD = (
+    "SELECT check_id FROM ops_checkstate WHERE check_id = ANY(%s) "
+    "EXCEPT SELECT check_id FROM ops_checkstate WHERE check_id = ANY(%s)"
+)
+
+
+def lock_free_states(check_ids: Sequence[int]) -> set[int]:
+    """Lock the rows that nobody else holds, and tell which of the others exist: those are held.
+
+    Whoever holds some rows never waits for more, so the engine is in no ring of writers that wait for each other,
+    whatever their order, and a long edit holds up no results but those of its own checks.
+    """
+    if connection.vendor != "postgresql":
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK_FREE, [list(check_ids)])
+        free = [row[0] for row in cursor.fetchall()]
+        if len(free) == len(set(check_ids)):
+            return set()
+        cursor.execute(_HELD, [list(check_ids), free])
+        return {row[0] for row in cursor.fetchall()}
 
 
 def update_states(rows: Sequence[Row]) -> set[int]:
     """Write the states whose fence still matches, move their fence on, and tell whose they were."""
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql" and len(rows) > 1:
-            # In the order of the keys, as services lock them, so that no two writers wait in a ring.
-            cursor.execute(_LOCK_STATES, [[row["check_id"] for row in rows]])
         cursor.execute(_UPDATE_STATES[connection.vendor], [_pack(rows)])
         return {row[0] for row in cursor.fetchall()}
 

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 
 from core.clock import database_now_ms, now_ms
 from ops.health.domain import Standing, Status
+from ops.health.engine.bulk import lock_free_states
 from ops.health.models import CheckState
 
 AHEAD_MS = 1_000
@@ -102,13 +103,14 @@ def _claim_of(row: Sequence[int], ahead_ms: int, claimed_at_seconds: float) -> C
 
 
 def release_claims(claims: Sequence[Claim]) -> None:
-    """Give slots back unrun: they are due at once, for any process."""
+    """Give slots back unrun: they are due at once, for any process; that of a check being edited, after its lease."""
     if not claims:
         return
     with transaction.atomic(), connection.cursor() as cursor:
+        held = lock_free_states([claim.check_id for claim in claims])
         cursor.executemany(
             "UPDATE ops_checkstate SET lease_until_ms = 0 WHERE check_id = %s AND fence = %s",
-            [(claim.check_id, claim.fence) for claim in claims],
+            [(claim.check_id, claim.fence) for claim in claims if claim.check_id not in held],
         )
 
 

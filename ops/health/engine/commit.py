@@ -9,7 +9,7 @@ from django.db import transaction
 from core.revision import take_revision
 from ops.health.checks.kind import Observation
 from ops.health.domain import Standing, Status, fresh_until, next_standing, standing_at
-from ops.health.engine.bulk import Row, insert_details, insert_results, update_states
+from ops.health.engine.bulk import Row, insert_details, insert_results, lock_free_states, update_states
 from ops.health.engine.definitions import PreparedCheck
 from ops.health.engine.judging import Judgement
 from ops.health.models import CheckState
@@ -86,10 +86,19 @@ def is_other_reason(message: str, last_message: str) -> bool:
     return _NUMBERS_SEEN.sub("", message) != _NUMBERS_SEEN.sub("", last_message)
 
 
-def commit_outcomes(outcomes: Sequence[Outcome]) -> list[Result]:
-    """Store a group; returns what was stored. An outcome whose fence has moved on is discarded."""
-    results = [_advance(outcome) for outcome in outcomes]
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What was stored, and the outcomes whose check is being edited: they are to be committed again later."""
+
+    results: list[Result]
+    held: list[Outcome]
+
+
+def commit_outcomes(outcomes: Sequence[Outcome]) -> Commit:
+    """Store a group. An outcome whose fence has moved on is discarded."""
     with transaction.atomic(savepoint=False):
+        held = lock_free_states([outcome.check.check_id for outcome in outcomes])
+        results = [_advance(outcome) for outcome in outcomes if outcome.check.check_id not in held]
         last_messages = _read_last_messages(results)
         admitted = update_states([_state_row(result) for result in results])
         results = [result for result in results if result.outcome.check.check_id in admitted]
@@ -103,7 +112,7 @@ def commit_outcomes(outcomes: Sequence[Outcome]) -> list[Result]:
         ]
         if shown:
             CheckState.objects.filter(pk__in=shown).update(revision=take_revision())
-    return results
+    return Commit(results, [outcome for outcome in outcomes if outcome.check.check_id in held])
 
 
 def _read_last_messages(results: Iterable[Result]) -> dict[int, str]:

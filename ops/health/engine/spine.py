@@ -15,7 +15,7 @@ from core.pulse import record_pulse
 from core.retry import retry
 from ops.health.checks.kind import Observation
 from ops.health.engine.claim import claim_due_checks, release_claims
-from ops.health.engine.commit import Outcome, Result, commit_outcomes
+from ops.health.engine.commit import Commit, Outcome, commit_outcomes
 from ops.health.engine.definitions import DefinitionCache
 from ops.health.engine.judging import judge
 from ops.health.engine.probing import Attempt, Job, Prober
@@ -57,6 +57,7 @@ class Engine:
         self._turn_seconds = turn_seconds
         self._keeps_in_flight = keeps_in_flight
         self._definitions = DefinitionCache()
+        self._held: list[Outcome] = []
         self._pulsed_at = float("-inf")
 
     def run_due_checks(self) -> Summary:
@@ -70,7 +71,9 @@ class Engine:
                 return summary
             claimed = self._claim_and_start()
             if not self._prober.in_flight:
-                return summary
+                if not self._held:
+                    return summary
+                time.sleep(COLLECT_SECONDS)
             # A full claim says that more is due: come back at once.
             wait = 0.0 if claimed == BATCH else COLLECT_SECONDS
             self._commit(self._prober.collect(group=BATCH, wait_seconds=wait), summary)
@@ -95,18 +98,20 @@ class Engine:
         return len(claims)
 
     def _commit(self, attempts: Sequence[Attempt], summary: Summary) -> None:
-        if not attempts:
+        outcomes = [*self._held, *map(_outcome_of, attempts)]
+        if not outcomes:
             return
-        outcomes = [_outcome_of(attempt) for attempt in attempts]
+        self._held = []
         try:
-            results = _commit_with_retries(outcomes)
+            commit = _commit_with_retries(outcomes)
         except (DatabaseError, InterfaceError) as error:
             _note_database_failure("health.commit_failed", error)
             return
-        discarded = len(outcomes) - len(results)
-        summary.committed += len(results)
+        self._held = commit.held
+        discarded = len(outcomes) - len(commit.results) - len(commit.held)
+        summary.committed += len(commit.results)
         summary.discarded += discarded
-        report_results(results, discarded=discarded)
+        report_results(commit.results, discarded=discarded)
 
     def _give_back(self, summary: Summary) -> None:
         abandoned = [job.claim for job in self._prober.abandon()]
@@ -129,7 +134,7 @@ class Engine:
 
 
 @retry(on=(OperationalError, InterfaceError), attempts=4, total_seconds=6.0)
-def _commit_with_retries(outcomes: Sequence[Outcome]) -> list[Result]:
+def _commit_with_retries(outcomes: Sequence[Outcome]) -> Commit:
     try:
         return commit_outcomes(outcomes)
     except (OperationalError, InterfaceError):

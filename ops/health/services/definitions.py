@@ -2,23 +2,22 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from django.db import transaction
 from django.utils import timezone
 
 from core.clock import database_now_ms
 from core.errors import Conflict, FieldError, ValidationFailed
 from core.permissions import Permission, Principal
-from core.revision import take_revision
+from core.revision import changing, mark_changed
 from entities.domain import Lifecycle
 from entities.lifecycle import lock_catalogue
 from entities.models import Entity
 from entities.selectors import find_entity
 from ops.health.definition import CHECKS_PER_ENTITY_MAX, CheckDefinition, definition_of, document_of
-from ops.health.models import Check, CheckResult, Heartbeat, ResultDetail
+from ops.health.models import Check, Heartbeat
 from ops.health.services import schedule
 from ops.health.services.records import find_for_update, record_check_action
 
@@ -38,7 +37,7 @@ class CheckVersion:
     changed: Mapping[str, tuple[Any, Any]]
 
 
-@transaction.atomic
+@changing()
 def create_check(*, principal: Principal, entity_ref: str, definition: CheckDefinition) -> CheckVersion:
     """Add a check to the entity of that uid or name; its first slot comes at once, of many that are created
     together within a minute and within its interval.
@@ -50,11 +49,11 @@ def create_check(*, principal: Principal, entity_ref: str, definition: CheckDefi
     lock_catalogue()
     together = _count_created_lately()
     saved = _create(principal, find_entity(entity_ref), definition, database_now_ms(), together=together)
-    take_revision()
+    mark_changed()
     return saved
 
 
-@transaction.atomic
+@changing()
 def replace_check(
     *, principal: Principal, uid: str, definition: CheckDefinition, expected_version: int | None = None
 ) -> CheckVersion:
@@ -69,7 +68,7 @@ def replace_check(
     return _edit_one(principal, check, definition)
 
 
-@transaction.atomic
+@changing()
 def update_check(
     *, principal: Principal, uid: str, changes: Mapping[str, Any], expected_version: int | None = None
 ) -> CheckVersion:
@@ -83,16 +82,16 @@ def update_check(
     return _edit_one(principal, check, definition_of(check).with_changes(changes))
 
 
-@transaction.atomic
+@changing()
 def delete_check(*, principal: Principal, uid: str, expected_version: int | None = None) -> None:
-    """Remove the check with its results. Raises ``NotFound`` and ``StaleVersion``."""
+    """Remove the check; its results go by and by (``retention``). Raises ``NotFound`` and ``StaleVersion``."""
     principal.require(Permission.CATALOG_EDIT)
     lock_catalogue()
     _delete(principal, find_for_update(uid, expected_version=expected_version), database_now_ms())
-    take_revision()
+    mark_changed()
 
 
-@transaction.atomic
+@changing()
 def save_checks(
     *, principal: Principal, entity_id: int, definitions: Sequence[CheckDefinition], delete_others: bool
 ) -> list[CheckVersion]:
@@ -113,7 +112,9 @@ def save_checks(
     wanted = {definition.name for definition in definitions}
     saved = []
     if delete_others:
-        saved = [_delete(principal, check, now) for name, check in sorted(stored.items()) if name not in wanted]
+        doomed = sorted((check for name, check in stored.items() if name not in wanted), key=lambda check: check.pk)
+        schedule.lock_states([check.pk for check in doomed])
+        saved = [_delete(principal, check, now) for check in doomed]
     together = _count_created_lately()
     edits = []
     for number, definition in enumerate(definitions):
@@ -127,14 +128,8 @@ def save_checks(
         edit.reschedule(now, together=number)
     written = [item for item in saved if item.action]
     if written:
-        take_revision()
+        mark_changed()
     return written
-
-
-def remove_results(check_ids: Collection[int]) -> None:
-    """Results have no foreign key, for the sake of their size."""
-    CheckResult.objects.filter(check_id__in=check_ids).delete()
-    ResultDetail.objects.filter(check_id__in=check_ids).delete()
 
 
 def _count_created_lately() -> int:
@@ -178,6 +173,7 @@ class _Edit:
             schedule.start(check_id, self.definition, version=version, now_ms=now_ms, together=together)
         else:
             schedule.restart(check_id, self.definition, version=version, now_ms=now_ms, together=together)
+        _keep_heartbeat(check_id, self.definition)  # after the state, as pings lock them
 
 
 def _edit_one(principal: Principal, check: Check, definition: CheckDefinition) -> CheckVersion:
@@ -185,7 +181,7 @@ def _edit_one(principal: Principal, check: Check, definition: CheckDefinition) -
     edit = _edit(principal, check, definition, now)
     edit.reschedule(now)
     if edit.saved.action:
-        take_revision()
+        mark_changed()
     return edit.saved
 
 
@@ -200,7 +196,6 @@ def _edit(principal: Principal, check: Check, definition: CheckDefinition, now_m
         _refuse_taken_name(check.entity_id, definition.name)
     check.version += 1
     _write_row(check, definition)
-    _keep_heartbeat(check.pk, definition)
     record_check_action(
         principal,
         "check.update",
@@ -215,7 +210,7 @@ def _edit(principal: Principal, check: Check, definition: CheckDefinition, now_m
 def _delete(principal: Principal, check: Check, now_ms: int) -> CheckVersion:
     document = document_of(check)
     gone = _version(check, "delete", {name: (value, None) for name, value in document.items()})
-    remove_results([check.pk])
+    schedule.lock_states([check.pk])  # before its heartbeat, as pings do
     check.delete()
     record_check_action(principal, "check.delete", check, now_ms=now_ms, before=document)
     return gone

@@ -7,7 +7,6 @@ from core.permissions import Principal
 from ops.health.definition import definition_of
 from ops.health.models import Check
 from ops.health.services import schedule
-from ops.health.services.definitions import remove_results
 
 
 class CheckLifecycle:
@@ -15,7 +14,9 @@ class CheckLifecycle:
 
     def entity_activity_changed(self, *, principal: Principal, entity_id: int, active: bool) -> None:  # noqa: ARG002
         now = database_now_ms()
-        checks = list(Check.objects.select_for_update(no_key=True).filter(entity_id=entity_id, paused=False))
+        checks = list(
+            Check.objects.select_for_update(no_key=True).filter(entity_id=entity_id, paused=False).order_by("pk")
+        )
         schedule.lock_states([check.pk for check in checks])
         for number, check in enumerate(checks):
             if active:
@@ -24,4 +25,6 @@ class CheckLifecycle:
                 schedule.stop(check.pk, version=check.version, now_ms=now)
 
     def entities_deleting(self, *, principal: Principal, entity_ids: Collection[int]) -> None:  # noqa: ARG002
-        remove_results(list(Check.objects.filter(entity_id__in=entity_ids).values_list("pk", flat=True)))
+        """The rows that go by cascade are locked first, each kind in the order of its keys."""
+        checks = Check.objects.select_for_update().filter(entity_id__in=entity_ids).order_by("pk")
+        schedule.lock_states(list(checks.values_list("pk", flat=True)))

@@ -1,19 +1,18 @@
 """What operators do with a check: run it now, pause it, resume it."""
 
-from django.db import transaction
-
 from core.clock import database_now_ms
 from core.errors import Conflict
 from core.permissions import Permission, Principal
-from core.revision import take_revision
+from core.revision import changing, mark_changed
 from entities.domain import Lifecycle
+from entities.lifecycle import lock_catalogue
 from ops.health.definition import definition_of
 from ops.health.models import Check
 from ops.health.services import schedule
 from ops.health.services.records import find_for_update, record_check_action
 
 
-@transaction.atomic
+@changing()
 def run_check_now(*, principal: Principal, uid: str) -> None:
     """Make the check due now; the caller wakes the engine once this is committed. Its rhythm goes on from here.
 
@@ -31,20 +30,21 @@ def run_check_now(*, principal: Principal, uid: str) -> None:
     now = database_now_ms()
     schedule.bring_forward(check.pk, now_ms=now)
     record_check_action(principal, "check.run", check, now_ms=now)
-    take_revision()
+    mark_changed()
 
 
-@transaction.atomic
+@changing()
 def pause_check(*, principal: Principal, uid: str) -> None:
     """Take the check off the schedule; pausing a paused one changes nothing. Raises ``NotFound``."""
     principal.require(Permission.CHECK_PAUSE)
     _set_paused(principal, find_for_update(uid), paused=True)
 
 
-@transaction.atomic
+@changing()
 def resume_check(*, principal: Principal, uid: str) -> None:
     """Put the check back on the schedule, due now and unknown until its first result. Raises ``NotFound``."""
     principal.require(Permission.CHECK_PAUSE)
+    lock_catalogue()  # the entity must not become inactive meanwhile
     _set_paused(principal, find_for_update(uid), paused=False)
 
 
@@ -61,4 +61,4 @@ def _set_paused(principal: Principal, check: Check, *, paused: bool) -> None:
         schedule.start(check.pk, definition_of(check), version=check.version, now_ms=now)
     action = "check.pause" if paused else "check.resume"
     record_check_action(principal, action, check, now_ms=now, before={"paused": not paused}, after={"paused": paused})
-    take_revision()
+    mark_changed()

@@ -4,7 +4,8 @@ import pytest
 
 from core.clock import database_now_ms
 from ops.health import retention
-from ops.health.models import CheckResult, ResultDetail
+from ops.health.models import Check, CheckResult, ResultDetail
+from tests.ops.health.factories import make_check
 
 pytestmark = pytest.mark.django_db
 
@@ -20,8 +21,8 @@ def add_results(check_id: int, *ages_hours: float) -> None:
 
 
 def test_what_is_older_than_48_hours_goes() -> None:
-    add_results(1, 1, 47.9, 48.1, 400)
-    add_results(70_000, 49)
+    add_results(make_check().pk, 1, 47.9, 48.1, 400)
+    add_results(make_check(pk=70_000).pk, 49)
 
     assert retention.prune_results() == 6
     assert CheckResult.objects.count() == ResultDetail.objects.count() == 2
@@ -29,8 +30,27 @@ def test_what_is_older_than_48_hours_goes() -> None:
 
 def test_a_step_is_bounded_and_the_next_one_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "ROWS_PER_STEP", 2)
-    add_results(1, *(50 + number for number in range(5)))
+    add_results(make_check().pk, *(50 + number for number in range(5)))
 
     assert retention.prune_results(steps=2) == 4
     assert retention.prune_results() == 6
     assert CheckResult.objects.count() == ResultDetail.objects.count() == 0
+
+
+def test_results_of_a_check_that_is_gone_go_whatever_their_age(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "ROWS_PER_STEP", 2)
+    kept, gone = make_check(), make_check()
+    for check in (kept, gone):
+        add_results(check.pk, 1, 2, 3)
+    Check.objects.filter(pk=gone.pk).delete()
+
+    assert retention.prune_results() == 6
+    assert set(CheckResult.objects.values_list("check_id", flat=True)) == {kept.pk}
+
+
+def test_the_id_of_a_check_is_never_given_again() -> None:
+    gone = make_check()
+    used = gone.pk
+    gone.delete()
+
+    assert make_check().pk > used

@@ -44,7 +44,7 @@ def run(check: Check, status: Status, message: str = "") -> Result:
     """One slot of the check from its claim to its commit."""
     CheckState.objects.filter(pk=check.pk).update(next_due_ms=state_of(check).next_due_ms or 0)
     (claim,) = claim_due_checks(limit=1, ahead_ms=10_000_000)
-    (result,) = commit_outcomes([outcome_of(claim, status, message)])
+    (result,) = commit_outcomes([outcome_of(claim, status, message)]).results
     return result
 
 
@@ -69,7 +69,7 @@ def test_a_result_of_a_fence_that_moved_on_is_discarded() -> None:
     (claim,) = claim_due_checks(limit=1)
     CheckState.objects.filter(pk=check.pk).update(fence=claim.fence + 1)
 
-    assert commit_outcomes([outcome_of(claim, X)]) == []
+    assert commit_outcomes([outcome_of(claim, X)]).results == []
     assert CheckResult.objects.count() == ResultDetail.objects.count() == JournalEntry.objects.count() == 0
     assert state_of(check).status == U
 
@@ -78,8 +78,8 @@ def test_a_fence_admits_one_result() -> None:
     make_check()
     (claim,) = claim_due_checks(limit=1)
 
-    assert len(commit_outcomes([outcome_of(claim, H)])) == 1
-    assert commit_outcomes([outcome_of(claim, X)]) == []
+    assert len(commit_outcomes([outcome_of(claim, H)]).results) == 1
+    assert commit_outcomes([outcome_of(claim, X)]).results == []
     assert CheckResult.objects.get().outcome == H
 
 
@@ -88,7 +88,7 @@ def test_the_check_of_a_group_that_was_deleted_takes_no_other_along() -> None:
     outcomes = [outcome_of(claim, H) for claim in claim_due_checks(limit=2)]
     Check.objects.filter(pk=gone.pk).delete()
 
-    assert [result.outcome.check.check_id for result in commit_outcomes(outcomes)] == [kept.pk]
+    assert [result.outcome.check.check_id for result in commit_outcomes(outcomes).results] == [kept.pk]
 
 
 def test_it_takes_as_many_failures_as_the_threshold_says() -> None:

@@ -293,6 +293,19 @@ def test_a_commit_that_fails_once_is_tried_again(
     assert commit_retries() == before + 1
 
 
+def test_a_result_whose_check_is_being_edited_is_kept_until_it_can_be_committed(
+    engine: Engine, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = make_http_check(target.url)
+    answers = [{check.pk}, set()]
+    monkeypatch.setattr("ops.health.engine.commit.lock_free_states", lambda _ids: answers.pop(0))
+
+    summary = engine.run_due_checks()
+
+    assert (summary.committed, summary.discarded) == (1, 0)
+    assert len(target.requests) == CheckResult.objects.count() == 1
+
+
 def test_a_database_that_stays_away_ends_the_run_and_leaves_the_slot_to_its_lease(
     engine: Engine, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,6 +54,7 @@ class HttpKind:
 
 async def _perform(request: Request, context: ProbeContext, seconds: float) -> Answer:
     loop = running_curl_loop()
+    ends_at = time.monotonic() + seconds
     transfer = Transfer(request, context, seconds)
     try:
         await loop.perform(transfer.handle)
@@ -61,15 +62,19 @@ async def _perform(request: Request, context: ProbeContext, seconds: float) -> A
     except pycurl.error as error:
         failure = explain_failure(transfer, code=error.args[0], text=str(error.args[1]), allowed_seconds=seconds)
         if failure.phase == "tls" and "expired" in failure.message:
-            await _add_expiry_date(failure, loop, request, context)
+            await _add_expiry_date(failure, loop, request, context, ends_at=ends_at)
         raise failure from None
     finally:
         transfer.close()
 
 
-async def _add_expiry_date(failure: ProbeFailed, loop: CurlLoop, request: Request, context: ProbeContext) -> None:
-    """A refused certificate is out of reach: look at it in a handshake that trusts it and sends nothing."""
-    look = Transfer(request, context, min(2.0, context.timeout_seconds), handshake_only=True)
+async def _add_expiry_date(
+    failure: ProbeFailed, loop: CurlLoop, request: Request, context: ProbeContext, *, ends_at: float
+) -> None:
+    """A refused certificate is out of reach: look at it, in the time that is left, in a handshake that trusts it."""
+    if (left := ends_at - time.monotonic()) <= 0:
+        return
+    look = Transfer(request, context, min(2.0, left), handshake_only=True)
     try:
         await loop.perform(look.handle)
         if (expires := find_certificate_expiry(look.handle)) is not None:

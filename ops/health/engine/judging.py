@@ -35,12 +35,18 @@ type Seen = Observation | ProbeFailed | EngineFault
 
 
 def judge(check: PreparedCheck, seen: Seen) -> Judgement:
-    """Unhealthy when the probe or a condition failed, degraded when a softer condition or the time limit did."""
+    """Unhealthy when the probe or a condition failed, degraded when a softer condition or the time limit did.
+
+    The body is let go: only conditions ask for it, and results wait for their group.
+    """
     try:
         return _judge(check, seen)
     except Exception as error:
         log.exception("health.judging_failed", check=check.uid, kind=check.kind_name)
         return Judgement(Status.UNKNOWN, f"judging failed: {type(error).__name__}", "engine")
+    finally:
+        if isinstance(seen, Observation):
+            seen.values.pop("BODY", None)
 
 
 def _judge(check: PreparedCheck, seen: Seen) -> Judgement:

@@ -1,9 +1,11 @@
 """The ``http`` kind against real servers on loopback, good and bad."""
 
 import asyncio
+import contextlib
 import gzip
 import ipaddress
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -319,6 +321,32 @@ class TestTls:
         failed = failure(serve("expired").url)
 
         assert (failed.phase, failed.message) == ("tls", "certificate expired on 2025-01-02")
+
+    def test_the_look_at_an_expired_certificate_takes_no_more_than_the_time_that_is_left(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(http_transfer, "_CA_FILE", str(certificate("expired")))
+        released = threading.Event()
+
+        def serve(listener: socket.socket) -> None:
+            """A slow handshake, then none at all."""
+            first, _address = listener.accept()
+            released.wait(0.7)
+            with contextlib.suppress(OSError), tls_with("expired").wrap_socket(first, server_side=True):
+                pass
+            with listener.accept()[0]:
+                released.wait(10)
+
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            server = threading.Thread(target=serve, args=(listener,), daemon=True)
+            server.start()
+            started = time.monotonic()
+            failed = failure(f"https://127.0.0.1:{listener.getsockname()[1]}/", timeout=1)
+            took = time.monotonic() - started
+            released.set()
+
+        assert failed.phase == "tls"
+        assert 0.9 < took < 1.4
 
     def test_a_certificate_nobody_vouches_for(self, serve: Callable[..., Target]) -> None:
         failed = failure(serve("valid", trusted=False).url)

@@ -14,9 +14,12 @@ from core.clock import database_now_ms
 from ops.health.checks import KINDS
 from ops.health.checks.kind import Observation, ProbeContext
 from ops.health.checks.tcp import TcpKind
+from ops.health.conditions import Body
 from ops.health.domain import Status
 from ops.health.engine import spine
 from ops.health.engine.commit import commit_outcomes
+from ops.health.engine.definitions import load_checks
+from ops.health.engine.judging import judge
 from ops.health.engine.spine import Engine
 from ops.health.models import Check, CheckResult, CheckState, ResultDetail
 from tests.ops.health.engine.conftest import MakeEngine
@@ -76,6 +79,14 @@ def test_conditions_decide(
     engine.run_due_checks()
 
     assert (state_of(check).status, state_of(check).last_message) == (status, message)
+
+
+def test_a_body_is_let_go_once_it_is_judged() -> None:
+    check = make_http_check("http://h/", conditions=["[BODY].queue < 5"])
+    seen = Observation(1, values={"STATUS": 200, "BODY": Body(b'{"queue": 7}')})
+
+    assert judge(load_checks([check.pk])[check.pk], seen).message == "[BODY].queue (7) < 5"
+    assert "BODY" not in seen.values
 
 
 def test_an_answer_over_the_time_limit_is_degraded(engine: Engine, target: Target) -> None:

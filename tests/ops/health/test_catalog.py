@@ -130,7 +130,7 @@ def test_an_export_is_as_short_as_what_was_written_and_round_trips(shell: Shell)
         ("kind: tcp", "kind: smoke", 17, "smoke"),
         ("port: 5432", "port: 99999", 17, "port"),
         ("host: 127.0.0.1", "host: 169.254.169.254", 17, "metadata"),
-        ("period: 24h", f"period: {10**400}", 13, "period"),
+        ("period: 24h", f"period: {10**30}", 13, "period"),
     ],
 )
 def test_a_bad_check_names_its_line_and_changes_nothing(shell: Shell, old: str, new: str, line: int, word: str) -> None:

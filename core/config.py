@@ -121,6 +121,8 @@ class Config(BaseSettings):
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
+        if value == Path():
+            raise ValueError("expected a folder of its own, not the current one")
         try:
             return value.expanduser().absolute()
         except RuntimeError as error:

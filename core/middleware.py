@@ -21,7 +21,7 @@ from core.telemetry import metrics
 from core.telemetry.logging import bind_request_id
 from core.telemetry.request_log import log_request
 
-_SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _PERMISSIONS_POLICY = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import asdict, dataclass
+from urllib.parse import urlsplit, urlunsplit
 
 import orjson
 import structlog
@@ -97,12 +98,18 @@ def wants_json(request: HttpRequest) -> bool:
     return request.path.startswith(("/api/", "/ping/", "/sd/", "/metrics", "/healthz", "/readyz"))
 
 
+def _address_shown(request: HttpRequest) -> str:
+    """The address in the reader's browser: of a fragment, the page that asked for it."""
+    page = urlsplit(request.headers.get("HX-Current-URL", ""))
+    return urlunsplit(("", "", page.path, page.query, "")) if page.path else request.get_full_path()
+
+
 def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
     """Write the problem in the form that the client reads; a page asks an anonymous reader to sign in."""
     if wants_json(request):
         response = problem_json(problem)
     elif problem.status == 401:
-        login = f"{reverse('login')}?{urlencode({'next': request.get_full_path()})}"
+        login = f"{reverse('login')}?{urlencode({'next': _address_shown(request)})}"
         if request.headers.get("HX-Request"):
             response = HttpResponse(status=401, headers={"HX-Redirect": login})
         else:

@@ -16,6 +16,7 @@ from core.config import Config
 from core.data_dir import DataDir
 from core.migration import missing_migrations
 from core.permissions import Role
+from core.supervisor.refusal import StartRefused
 
 FIRST_USER = "admin"
 _STAMP = ".collected"
@@ -30,12 +31,20 @@ def migrate() -> bool:
 
 
 def collect_static_files(target: Path) -> bool:
-    """Collect the static files unless the same ones were collected before; whether it was needed."""
+    """Collect the static files unless the same ones were collected before; whether it was needed.
+
+    Raises ``StartRefused`` rather than clear a folder that it did not make.
+    """
     stamp = target / _STAMP
     current = _fingerprint_static_files()
     if stamp.is_file() and stamp.read_text() == current:
         return False
+    if target.is_dir() and any(target.iterdir()) and not stamp.is_file():
+        raise StartRefused(f"QUARTERDECK_DATA_DIR: {target} holds files of somebody else; name another data folder")
     shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    # The stamp says whose folder it is, also to a start that follows one which was cut off here.
+    stamp.touch()
     call_command("collectstatic", interactive=False, verbosity=0)
     stamp.write_text(current)
     return True

@@ -30,6 +30,7 @@ class Problem:
     since: dt.datetime | None
     reason: str
     reasons: tuple[StatusReason, ...]
+    more_reasons: int
     impacts: tuple[str, ...]
     impact_count: int
     team: str | None
@@ -73,6 +74,7 @@ def list_problems(statuses: Mapping[int, EntityStatus], *, principal: Principal,
             since=statuses[row.id].since,
             reason=explain(statuses[row.id]),
             reasons=statuses[row.id].reasons[:SHOWN_REASONS],
+            more_reasons=max(0, len(statuses[row.id].reasons) - SHOWN_REASONS),
             impacts=tuple(impacts.get(row.name, [])[:SHOWN_IMPACTS]),
             impact_count=len(impacts.get(row.name, ())),
             team=row.team__name,

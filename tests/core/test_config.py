@@ -91,6 +91,7 @@ def test_the_file_is_found_below_the_xdg_folder(configure: Configure, tmp_path: 
         ("ALLOWED_HOSTS", "https://a.example", "host names separated by commas, without scheme or port"),
         ("TRUSTED_ORIGINS", "a.example", "origins such as https://status.example.com, separated by commas"),
         ("DATA_DIR", "~nobody-by-that-name/x", "a folder that can be written, or created"),
+        ("DATA_DIR", "", "a folder that can be written, or created"),
         ("PROBE_ALLOW_CIDRS", "127.0.0.1/8", "networks such as 127.0.0.0/8,::1/128, separated by commas; empty: none"),
     ],
 )

@@ -32,7 +32,7 @@ def request_lines(capfd: pytest.CaptureFixture[str]) -> Callable[[], list[dict[s
 
 def test_a_sane_request_id_is_kept_and_any_other_replaced(client: Client) -> None:
     assert client.get("/healthz", headers={"X-Request-ID": "deploy-42.a_b"})["X-Request-ID"] == "deploy-42.a_b"
-    for bad in ("short", "x" * 65, "has space in it", "new\\nline-in-it", "<script>alert</script>"):
+    for bad in ("x" * 65, "has space in it", "new\\nline-in-it", "<script>alert</script>"):
         assert re.fullmatch(r"[0-9a-f]{32}", client.get("/healthz", headers={"X-Request-ID": bad})["X-Request-ID"])
 
 

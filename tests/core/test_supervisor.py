@@ -135,6 +135,17 @@ class TestRefusals:
         assert result.returncode == 2
         assert result.stderr == f"QUARTERDECK_DATA_DIR: cannot write {tmp_path}/file/data: Not a directory\n"
 
+    def test_a_data_folder_with_static_files_of_somebody_else(self, tmp_path: Path) -> None:
+        mine = tmp_path / "data" / "static" / "mine.css"
+        mine.parent.mkdir(parents=True)
+        mine.write_text("mine")
+
+        result = run_serve(tmp_path / "data", free_port())
+
+        assert result.returncode == 2
+        assert re.fullmatch(r"QUARTERDECK_DATA_DIR: .* holds files of somebody else; .*\n", result.stderr)
+        assert mine.read_text() == "mine"
+
     def test_a_wrong_setting(self, tmp_path: Path) -> None:
         result = run_serve(tmp_path / "data", 70_000)
 

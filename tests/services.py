@@ -136,6 +136,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
     """Start the services before pytest-django imports the settings."""
     if "PYTEST_XDIST_WORKER" in os.environ:
+        # A broker each: what is kept there is named by the ids of rows, and those of rolled-back tests come again.
+        own = early_config.stash[SERVICES] = contextlib.ExitStack()
+        place = own.enter_context(tempfile.TemporaryDirectory(prefix="qd-", dir="/tmp", ignore_cleanup_errors=True))
+        os.environ["QUARTERDECK_REDIS_URL"] = own.enter_context(run_valkey(Path(place)))
         return
     for name in [name for name in os.environ if name.startswith("QUARTERDECK_")]:
         del os.environ[name]

@@ -8,7 +8,7 @@ DJLINT_FILES := templates
 # What never asks which database there is, and need not run on the second one.
 DATABASE_BLIND := tests/e2e tests/architecture tests/core/test_supervisor.py tests/core/test_tracing.py
 
-.PHONY: help run test check audit lock clean format
+.PHONY: help run demo test bench faults check audit lock clean format
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-8s %s\n", $$1, $$2}'
@@ -31,9 +31,18 @@ $(VENV)/.development: $(VENV)/.runtime requirements-dev.txt
 run: $(VENV)/.runtime ## Start everything on embedded parts and serve the dashboard
 	@QUARTERDECK_PROBE_ALLOW_CIDRS="$${QUARTERDECK_PROBE_ALLOW_CIDRS-127.0.0.0/8,::1/128}" exec $(BIN)/python manage.py serve
 
+demo: $(VENV)/.runtime ## Start everything and a fleet of local processes in trouble, apart from your own data
+	@exec $(BIN)/python -m deploy.demo
+
 test: $(VENV)/.development ## Run the tests on SQLite and on PostgreSQL
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --database=sqlite
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --database=postgresql $(DATABASE_BLIND:%=--ignore=%)
+
+bench: $(VENV)/.development ## Measure what the platform costs; BENCH="--quick --only pages" for less
+	@$(BIN)/python -m tests.bench $(BENCH)
+
+faults: $(VENV)/.development ## Kill, stop and flood the real thing, and hold docs/operations.md to it
+	@$(BIN)/python -m pytest -q --database=postgresql -m "long or not long" tests/faults tests/ops/health/engine/test_clock_watch.py
 
 check: $(VENV)/.development ## Lint, type-check, hold the architecture, look for known vulnerabilities
 	@$(BIN)/ruff check .
@@ -42,7 +51,7 @@ check: $(VENV)/.development ## Lint, type-check, hold the architecture, look for
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/djlint $(DJLINT_FILES) --check --quiet
 	@$(BIN)/djlint $(DJLINT_FILES) --lint --quiet
-	@$(BIN)/bandit -q -r core entities ops manage.py -c pyproject.toml
+	@$(BIN)/bandit -q -r core deploy entities ops manage.py -c pyproject.toml
 	@$(MAKE) --no-print-directory audit
 
 audit: $(VENV)/.development ## Look for known vulnerabilities in the pinned dependencies, where the network allows it

@@ -24,6 +24,7 @@ from core.tokens import NewToken, create_token, revoke_token
 
 admin.site.site_header = admin.site.site_title = "Quarterdeck"
 admin.site.index_title = "Administration"
+admin.site.site_url = None  # the templates link to the dashboard
 admin.site.unregister(Group)
 admin.site.unregister(User)
 

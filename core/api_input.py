@@ -44,11 +44,15 @@ def _check(value: Any, path: tuple[str, ...]) -> None:
             _check(item, (*path, str(index)))
 
 
+class NoQuery(BaseModel):
+    """The query of an operation that takes none."""
+
+
 def refuse_unknown_query(request: HttpRequest, query: type[BaseModel]) -> None:
     """A misspelt filter must not answer with everything: raise ``ValidationFailed`` for a name that is not known."""
     unknown = sorted(set(request.GET) - set(query.model_fields))
     if unknown:
-        known = ", ".join(query.model_fields)
+        known = ", ".join(query.model_fields) or "none"
         raise ValidationFailed(
             "Unknown query parameters",
             errors=tuple(FieldError(name[:80], f"no such parameter; there are {known}") for name in unknown[:10]),

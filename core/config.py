@@ -8,6 +8,7 @@ variable in lower case, in ``QUARTERDECK_SECRETS_DIR``, default ``/run/secrets``
 import ipaddress
 import re
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -78,8 +79,13 @@ class Config(BaseSettings):
     secret_key: SecretStr | None = Field(
         default=None,
         min_length=32,
-        description="Signs sessions; unset: generated into the data folder.",
+        description="Signs sessions and encrypts secrets; unset: generated into the data folder.",
         json_schema_extra={**allowed("at least 32 random characters")},
+    )
+    secret_key_fallbacks: CommaSeparated[SecretStr] = Field(
+        default=(),
+        description="Former secret keys: what they signed and encrypted stays readable.",
+        json_schema_extra={**allowed("keys of at least 32 characters, separated by commas")},
     )
     allowed_hosts: CommaSeparated[str] = Field(
         default=("localhost", "127.0.0.1", "[::1]"),
@@ -109,6 +115,26 @@ class Config(BaseSettings):
         description="Networks that checks may reach although refused by default: loopback, the platform's own stores.",
         json_schema_extra={**allowed("networks such as 127.0.0.0/8,::1/128, separated by commas; empty: none")},
     )
+    connectivity_target: str | None = Field(
+        default=None,
+        description="Who tells whether our own network works, asked when a check fails; unset: nobody.",
+        json_schema_extra={**allowed("host:port of somebody who always answers, such as the gateway")},
+    )
+    connectivity_interval: int = Field(
+        default=5, ge=1, le=10, description="Seconds for which what was found out about our own network is believed."
+    )
+    keep_results_hours: int = Field(
+        default=48, ge=6, le=744, description="Hours for which every single result of a check is kept."
+    )
+    keep_fine_rollups_days: int = Field(
+        default=7, ge=1, le=90, description="Days for which roll-ups of 5 minutes are kept."
+    )
+    keep_hourly_rollups_days: int = Field(
+        default=400, ge=2, le=3650, description="Days for which roll-ups of an hour are kept."
+    )
+    keep_daily_rollups_days: int = Field(
+        default=400, ge=91, le=3650, description="Days for which roll-ups of a day are kept."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log event that is written."
     )
@@ -127,6 +153,13 @@ class Config(BaseSettings):
             return value.expanduser().absolute()
         except RuntimeError as error:
             raise ValueError("unknown home folder") from error
+
+    @field_validator("secret_key_fallbacks")
+    @classmethod
+    def _long_enough(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if any(len(key) < 32 for key in value):
+            raise ValueError("too short")
+        return value
 
     @field_validator("database_url")
     @classmethod
@@ -167,6 +200,15 @@ class Config(BaseSettings):
                 raise ValueError("not origins")
         return value
 
+    @field_validator("connectivity_target")
+    @classmethod
+    def _host_and_port(cls, value: str | None) -> str | None:
+        if value is not None:
+            host, _, port = value.rpartition(":")
+            if not _HOST_PATTERN.fullmatch(host) or not port.isdigit() or not 1 <= int(port) <= 65535:
+                raise ValueError("not a host and a port")
+        return value
+
     @field_validator("sentry_dsn")
     @classmethod
     def _dsn(cls, value: SecretStr | None) -> SecretStr | None:
@@ -175,6 +217,24 @@ class Config(BaseSettings):
             if url.scheme not in {"http", "https"} or not url.username or not url.path.rsplit("/", 1)[-1].isdigit():
                 raise ValueError("not a DSN")
         return value
+
+    @model_validator(mode="after")
+    def _horizons_in_order(self) -> "Config":
+        """Each roll-up is made from the next finer one, and read where that one is gone."""
+        horizons = [
+            ("keep_results_hours", self.keep_results_hours),
+            ("keep_fine_rollups_days", self.keep_fine_rollups_days * 24),
+            ("keep_hourly_rollups_days", self.keep_hourly_rollups_days * 24),
+            ("keep_daily_rollups_days", self.keep_daily_rollups_days * 24),
+        ]
+        wrong = [
+            f"{variable(longer)}: {coarse // 24} days are not allowed; expected at least as long as {variable(shorter)}"
+            for (shorter, fine), (longer, coarse) in pairwise(horizons)
+            if coarse < fine
+        ]
+        if wrong:
+            raise PydanticCustomError("horizons_out_of_order", "{lines}", {"lines": "\n".join(wrong)})
+        return self
 
     @model_validator(mode="after")
     def _safe_in_production(self) -> "Config":

@@ -56,8 +56,12 @@ def explain(error: ErrorDetails, fields: Mapping[str, FieldInfo]) -> list[str]:
 
 
 def _given(field: str, value: Any) -> Any:
-    """The whole value as it was written: of a list, pydantic reports the wrong part alone."""
-    return os.environ.get(variable(field), value)
+    """The whole value as it was written: of a list, pydantic reports the wrong part alone.
+
+    A stronger source than the environment, such as a secret file, may be the wrong one.
+    """
+    written = os.environ.get(variable(field))
+    return written if written is not None and str(value) in written else value
 
 
 def unknown_variables(known: set[str]) -> list[str]:

@@ -59,3 +59,13 @@ def describe_duration_ms(milliseconds: float) -> str:
 
 def _trim(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 10 else f"{value:.1f}".removesuffix(".0")
+
+
+def spell_duration_ms(milliseconds: int) -> str:
+    """The exact length in words: ``30 seconds``, ``1 minute 30 seconds``, ``2 days``."""
+    left, parts = milliseconds, []
+    for unit, word in (("d", "day"), ("h", "hour"), ("m", "minute"), ("s", "second"), ("ms", "millisecond")):
+        count, left = divmod(left, _UNITS_MS[unit])
+        if count:
+            parts.append(f"{count} {word}" + ("s" if count != 1 else ""))
+    return " ".join(parts) or "0 seconds"

@@ -98,9 +98,12 @@ def _literal(host: str) -> Address | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class AddressPolicy:
-    """``allow`` are the networks that the operator opened; ``own_stores`` the database and the broker."""
+    """``allow`` are the networks that the operator opened; ``own_stores`` the database and the broker.
+
+    Compared and hashed by identity: it is the key of what was remembered, with every address that is dialled.
+    """
 
     allow: tuple[Network, ...] = ()
     own_stores: frozenset[Endpoint] = frozenset()

@@ -12,6 +12,8 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.templatetags.static import static
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from core import __version__
@@ -23,6 +25,7 @@ from core.permissions import Permission, public
 from core.readiness import Reading, read_components
 from core.service_discovery import list_targets
 from core.telemetry.multiprocess import render_app_series
+from ops.errors.exposition import render_error_series
 from ops.health.exposition import render_probe_series
 
 log = structlog.get_logger(__name__)
@@ -48,12 +51,21 @@ def readyz(_request: HttpRequest) -> HttpResponse:
 
 
 @public
+def favicon(_request: HttpRequest) -> HttpResponse:
+    """Asked for by browsers on pages that name no icon. Touches nothing else."""
+    response = redirect(static("img/icon.svg"))
+    response["Cache-Control"] = "public, max-age=3600"
+    return response
+
+
+@public
 def metrics(request: HttpRequest) -> HttpResponse:
     """The platform's own series, then those of every check, in Prometheus's text format."""
     _require_scraper(request)
     series = [render_app_series(settings.DATA_DIR.metrics)]
     try:
         series.append(render_probe_series(database_now_ms()))
+        series.append(render_error_series())
     except DatabaseError as error:  # how the platform does matters most when its database is away
         log.warning("metrics.probe_series_missing", error=str(error))
     return HttpResponse(b"".join(series), content_type=CONTENT_TYPE_LATEST)

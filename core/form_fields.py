@@ -7,14 +7,32 @@ typed is ever lost.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from core.durations import parse_duration_ms, spell_duration_ms
 from core.errors import FieldError
+
+MORE = "more"
+"""The section of the fields that are folded away."""
+
+_MULTILINE = frozenset({"textarea", "lines", "pairs"})
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The part of a line at which it stops making sense."""
+
+    message: str
+    before: str
+    wrong: str
+    after: str
 
 
 @dataclass(frozen=True, slots=True)
 class FormField:
-    """One control. ``kind`` is text, select, textarea, checkbox or number; ``options`` are (value, text).
+    """One control. ``options`` of a select are (value, text).
 
-    ``suggestions`` is offered while typing, ``advanced`` puts the field behind a disclosure.
+    ``kind`` is text, textarea, number, duration, select, checkbox, secret, lines (a list, one a line) or pairs
+    (``key: value``, one a line). ``suggestions`` are offered while typing, ``hints`` are texts to insert.
+    ``section`` says where in the form the field stands. ``marks`` tell an error of one line more closely.
     """
 
     name: str
@@ -26,15 +44,34 @@ class FormField:
     placeholder: str = ""
     optional: bool = False
     mono: bool = False
-    advanced: bool = False
+    hints: Sequence[str] = ()
+    section: str = ""
     rows: int = 3
     value: str = ""
     error: str = ""
+    marks: Sequence[Mark] = ()
+
+    @property
+    def is_multiline(self) -> bool:
+        return self.kind in _MULTILINE
+
+    @property
+    def help_text(self) -> str:
+        if self.kind == "secret" and self.value:
+            return f"{self.help} Stored; type to replace, empty to remove.".strip()
+        return self.help
 
     @property
     def described_by(self) -> str:
-        parts = [f"{self.name}-error"] if self.error else []
-        return " ".join([*parts, f"{self.name}-help"] if self.help else parts)
+        return f"n-{self.name} {self.name}-help" if self.help_text else f"n-{self.name}"
+
+    @property
+    def echo(self) -> str:
+        """A duration as people say it; empty for anything else, and for what is none."""
+        try:
+            return spell_duration_ms(parse_duration_ms(self.value)) if self.kind == "duration" and self.value else ""
+        except ValueError:
+            return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +87,16 @@ class FilledForm:
                 return field
         raise KeyError(name)
 
+    def section(self, name: str) -> list[FormField]:
+        return [field for field in self.fields if field.section == name]
+
     @property
-    def advanced_error(self) -> bool:
-        return any(field.advanced and field.error for field in self.fields)
+    def wrong(self) -> list[FormField]:
+        return [field for field in self.fields if field.error]
+
+    @property
+    def folded_error(self) -> bool:
+        return any(field.section == MORE for field in self.wrong)
 
 
 def fill(
@@ -68,15 +112,14 @@ def fill(
     An error whose path starts with no field's name (after ``aliases``) is told above the form, and so is
     ``message`` when no field took any error.
     """
-    fields = list(fields)
-    known = {field.name for field in fields}
+    known = {field.name: field for field in fields}
     by_field: dict[str, list[str]] = {}
     loose = []
     for error in errors:
-        head = error.field.partition(".")[0]
+        head, _, rest = error.field.partition(".")
         name = (aliases or {}).get(head, head)
         if name in known:
-            by_field.setdefault(name, []).append(error.message)
+            by_field.setdefault(name, []).append(_within(known[name], rest) + error.message)
         else:
             loose.append(f"{error.field}: {error.message}")
     if message and not by_field and not loose:
@@ -84,10 +127,18 @@ def fill(
     return FilledForm(
         fields=tuple(
             replace(field, value=values.get(field.name, field.value), error="; ".join(by_field.get(field.name, ())))
-            for field in fields
+            for field in known.values()
         ),
         errors=tuple(loose),
     )
+
+
+def _within(field: FormField, rest: str) -> str:
+    """Which line or key of the field an error is about."""
+    part = rest.partition(".")[0]
+    if field.kind == "lines" and part.isdigit():
+        return f"Line {int(part) + 1}: "
+    return f"{part}: " if field.kind == "pairs" and part else ""
 
 
 def split_lines(text: str) -> list[str]:

@@ -24,3 +24,7 @@ def new_check_uid() -> str:
 
 def new_token_uid() -> str:
     return f"tok_{uuid7_hex()}"
+
+
+def new_error_group_uid() -> str:
+    return f"err_{uuid7_hex()}"

@@ -8,14 +8,17 @@ from io import BytesIO
 from typing import Any
 
 from django.conf import settings
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 from prometheus_client import Histogram
 
 from core.authentication import bearer_token, principal_of_session, principal_of_token
 from core.errors import NotAuthenticated, PayloadTooLarge, PermissionDenied, QuarterdeckError
 from core.ids import uuid7_hex
 from core.permissions import ANONYMOUS, PUBLIC, Principal
+from core.postgresql import is_silent
 from core.problems import answer_exception, method_not_allowed, problem_of, respond, wants_json
 from core.telemetry import metrics
 from core.telemetry.logging import bind_request_id
@@ -71,6 +74,18 @@ class RequestMiddleware:
         )
 
 
+class PageCompressionMiddleware(GZipMiddleware):
+    """Compress pages and fragments. Django pads each by a random length, so that sizes tell nothing (BREACH).
+
+    Not the API: compression would make its entity tags weak, which ``If-Match`` does not take.
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if not response.get("Content-Type", "").startswith("text/html"):
+            return response
+        return super().process_response(request, response)
+
+
 class BodyLimitMiddleware:
     """Refuse a body over the limit, whether it states its length or comes in chunks.
 
@@ -113,11 +128,26 @@ class AccessMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         request.principal = ANONYMOUS  # type: ignore[attr-defined]
+        if request.method == "HEAD" and request.path.startswith("/api/v1/"):
+            return self._answer_head(request)
         response = self._get_response(request)
         if isinstance(response, HttpResponseNotAllowed) and wants_json(request):
             allowed = response["Allow"]
             response = respond(request, method_not_allowed(allowed))
             response["Allow"] = allowed
+        return response
+
+    def _answer_head(self, request: HttpRequest) -> HttpResponseBase:
+        """As GET, without the body; the router of the API knows no HEAD."""
+        request.method = "GET"
+        try:
+            response = self(request)
+        finally:
+            request.method = "HEAD"
+        if isinstance(response, HttpResponse):
+            length = len(response.content)
+            response.content = b""
+            response["Content-Length"] = str(length)
         return response
 
     def process_view(
@@ -126,6 +156,8 @@ class AccessMiddleware:
         required = getattr(view, "required_permission", None)
         if required == PUBLIC:
             return None  # without a look at the session: such a view must work without the database
+        if is_silent():
+            return respond(request, problem_of(OperationalError("the database does not answer")))
         try:
             principal = request.principal = _find_principal(request)  # type: ignore[attr-defined]
             if _guards_itself(request):

@@ -16,6 +16,7 @@ class Permission(enum.StrEnum):
     CATALOG_EDIT = "catalog.edit"
     CHECK_RUN = "check.run"
     CHECK_PAUSE = "check.pause"
+    ERRORS_MANAGE = "errors.manage"
     AUDIT_VIEW = "audit.view"
     METRICS_VIEW = "metrics.view"
     ACCESS_MANAGE = "access.manage"
@@ -29,7 +30,13 @@ class Role(enum.StrEnum):
 
 
 _VIEWER = frozenset({Permission.CATALOG_VIEW})
-_OPERATOR = _VIEWER | {Permission.CHECK_RUN, Permission.CHECK_PAUSE, Permission.METRICS_VIEW, Permission.AUDIT_VIEW}
+_OPERATOR = _VIEWER | {
+    Permission.CHECK_RUN,
+    Permission.CHECK_PAUSE,
+    Permission.ERRORS_MANAGE,
+    Permission.METRICS_VIEW,
+    Permission.AUDIT_VIEW,
+}
 _EDITOR = _OPERATOR | {Permission.CATALOG_EDIT}
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {

@@ -2,8 +2,10 @@
 
 The server enforces ``statement_timeout``, but a server that is stopped, swapped out or behind a dead link enforces
 nothing, and libpq would wait for it for ever. Every wait for an answer therefore ends on the client's side as well.
+Those who wait for their turn meanwhile cannot wait as long again: for a moment they are told at once.
 """
 
+import time
 from typing import Any
 
 from psycopg import Connection, OperationalError, errors
@@ -16,6 +18,23 @@ ANSWER_TIMEOUT_SECONDS = STATEMENT_TIMEOUT_MS / 1000 + 0.3
 """A little longer, so that a server that is well reports its own timeout."""
 
 
+SILENCE_SECONDS = 1.0
+"""For how long after a wait in vain nobody else need try."""
+
+_silent_until = float("-inf")
+
+
+def note_silence() -> None:
+    """The database did not answer in time."""
+    global _silent_until  # noqa: PLW0603 - one number, written and read whole
+    _silent_until = time.monotonic() + SILENCE_SECONDS
+
+
+def is_silent() -> bool:
+    """Whether the database was waited for in vain just now."""
+    return time.monotonic() < _silent_until
+
+
 class BoundedConnection(Connection[Any]):
     """Raises ``OperationalError``, and is closed, when the server does not answer in time."""
 
@@ -26,4 +45,5 @@ class BoundedConnection(Connection[Any]):
             return super().wait(gen, interval, ANSWER_TIMEOUT_SECONDS)
         except errors._WaitTimeout:  # noqa: SLF001 - the class is documented in the signature of wait
             self.pgconn.finish()
+            note_silence()
             raise OperationalError(f"no answer within {ANSWER_TIMEOUT_SECONDS:g} s") from None

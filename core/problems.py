@@ -18,10 +18,12 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from kombu.exceptions import OperationalError as BrokerError
 from opentelemetry import trace
+from psycopg_pool import PoolTimeout
 from redis import RedisError
 
 from core import errors
 from core.errors import FieldError
+from core.postgresql import note_silence
 from core.telemetry.error_reports import report_error
 from core.telemetry.logging import current_request_id
 
@@ -77,6 +79,8 @@ def problem_of(error: BaseException) -> Problem:
         case SuspiciousOperation() | BadRequest() | MultiPartParserError():
             return Problem(400, "Bad request", "The request cannot be understood.", "bad_request")
         case OperationalError() | InterfaceError():
+            if isinstance(error.__cause__, PoolTimeout):
+                note_silence()
             return Problem(503, errors.Unavailable.title, "The database does not answer in time.", "unavailable", (), 5)
         case BrokerError() | RedisError():
             return Problem(503, errors.Unavailable.title, "The broker does not answer in time.", "unavailable", (), 5)
@@ -144,7 +148,12 @@ def answer_exception(request: HttpRequest, error: BaseException) -> HttpResponse
         log.warning("http.unavailable", error=str(error)[:500])
     elif problem.status >= 500:
         log.error("http.request_failed", exc_info=error, code=problem.code)
-        report_error(error)
+        place = request.resolver_match.route if request.resolver_match else "unmatched"
+        report_error(
+            error,
+            transaction=f"{request.method} /{place}",
+            request={"method": request.method or "", "url": request.path},
+        )
     return respond(request, problem)
 
 

@@ -3,8 +3,7 @@
 import re
 from urllib.parse import urlsplit
 
-from entities.domain import Lifecycle
-from entities.models import Entity
+from entities.selectors import LinkedEntity, entities_with_link
 
 METRICS_LINK = "metrics"
 _NOT_IN_LABEL_NAME = re.compile(r"[^a-zA-Z0-9_]")
@@ -12,13 +11,12 @@ _NOT_IN_LABEL_NAME = re.compile(r"[^a-zA-Z0-9_]")
 
 def list_targets() -> list[dict[str, object]]:
     """One group for each active entity whose links name its metrics address."""
-    entities = Entity.objects.filter(lifecycle=Lifecycle.ACTIVE, links__has_key=METRICS_LINK).select_related("team")
-    return [group for entity in entities.order_by("name") if (group := _group_of(entity)) is not None]
+    return [group for entity in entities_with_link(METRICS_LINK) if (group := _group_of(entity)) is not None]
 
 
-def _group_of(entity: Entity) -> dict[str, object] | None:
+def _group_of(entity: LinkedEntity) -> dict[str, object] | None:
     try:
-        url = urlsplit(str(entity.links[METRICS_LINK]))
+        url = urlsplit(entity.link)
         port = url.port or {"http": 80, "https": 443}[url.scheme]
     except (ValueError, KeyError):
         return None
@@ -30,7 +28,7 @@ def _group_of(entity: Entity) -> dict[str, object] | None:
         "__metrics_path__": url.path or "/metrics",
         "__meta_quarterdeck_entity": entity.name,
         "__meta_quarterdeck_kind": entity.kind,
-        "__meta_quarterdeck_team": entity.team.name if entity.team else "",
+        "__meta_quarterdeck_team": entity.team,
         "__meta_quarterdeck_tier": str(entity.tier),
         "__meta_quarterdeck_environment": entity.environment,
     }

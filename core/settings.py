@@ -49,6 +49,7 @@ def _secret_key(config: Config) -> str:
 
 
 SECRET_KEY = _secret_key(config)
+SECRET_KEY_FALLBACKS = [key.get_secret_value() for key in config.secret_key_fallbacks]
 DEBUG = config.debug
 ALLOWED_HOSTS = list(config.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = list(config.trusted_origins)
@@ -69,6 +70,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "core.middleware.RequestMiddleware",
+    "core.middleware.PageCompressionMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "core.middleware.BodyLimitMiddleware",
@@ -161,7 +163,7 @@ STATIC_ROOT = DATA_DIR.static
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "core.static_files.StaticFiles"},
 }
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 

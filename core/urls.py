@@ -7,7 +7,7 @@ from django.views.generic import RedirectView
 
 from core.api import api
 from core.api_docs import docs_page, openapi_json
-from core.endpoints import healthz, metrics, prometheus_targets, readyz
+from core.endpoints import favicon, healthz, metrics, prometheus_targets, readyz
 from core.permissions import public
 from core.problems import handle_error
 from core.sign_in import SignInView
@@ -17,6 +17,7 @@ urlpatterns = [
     path("", include("ops.urls")),
     path("login", public(SignInView.as_view()), name="login"),
     path("logout", public(LogoutView.as_view()), name="logout"),
+    path("favicon.ico", favicon, name="favicon"),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),

@@ -7,7 +7,7 @@ from celery import signals
 
 from core.config import get_config
 from core.lifeline import die_with_parent
-from core.telemetry.error_reports import start_error_reports
+from core.telemetry.error_reports import report_error, start_error_reports
 from core.telemetry.tracing import start_tracing
 
 
@@ -18,15 +18,21 @@ def _keep_logging(**_kwargs: Any) -> None:
 def _set_up_pool_process(**_kwargs: Any) -> None:
     die_with_parent(os.getppid())
     start_tracing()
-    start_error_reports(get_config())
+    start_error_reports(get_config(), role="worker")
 
 
 def _set_up_scheduler(**_kwargs: Any) -> None:
     start_tracing()
-    start_error_reports(get_config())
+    start_error_reports(get_config(), role="scheduler")
+
+
+def _report_failed_task(sender: Any = None, exception: BaseException | None = None, **_kwargs: Any) -> None:
+    if exception is not None:
+        report_error(exception, transaction=getattr(sender, "name", ""))
 
 
 def connect_worker_signals() -> None:
     signals.setup_logging.connect(_keep_logging, weak=False)
     signals.worker_process_init.connect(_set_up_pool_process, weak=False)
     signals.beat_init.connect(_set_up_scheduler, weak=False)
+    signals.task_failure.connect(_report_failed_task, weak=False)

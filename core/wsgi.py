@@ -16,5 +16,5 @@ if (server := multiprocessing.parent_process()) is not None and server.pid is no
     die_with_parent(server.pid)
 
 start_tracing()
-start_error_reports(get_config())
+start_error_reports(get_config(), role="web")
 application = get_wsgi_application()

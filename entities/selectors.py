@@ -1,6 +1,7 @@
 """Reads of the catalogue, as frozen rows. Every one starts from what the principal may see."""
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from core.errors import FieldError, NotFound, ValidationFailed
 from core.pagination import Page, SortKey, cut_page, decode_cursor, seek
 from core.permissions import Permission, Principal
 from entities.definition import EntityDefinition
-from entities.domain import is_entity_uid, is_name
+from entities.domain import Lifecycle, is_entity_uid, is_name
 from entities.filters import EntityFilter, narrowed
 from entities.models import Dependency, Entity
 from entities.status import UNKNOWN, EntityStatus, entity_statuses, status_rank
@@ -67,6 +68,30 @@ class NeighbourRow:
 class Neighbours:
     dependencies: tuple[NeighbourRow, ...]
     dependants: tuple[NeighbourRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedEntity:
+    """An entity with the address of one of its links; ``team`` is empty when it has none."""
+
+    name: str
+    kind: str
+    team: str
+    tier: int
+    environment: str
+    labels: Mapping[str, str]
+    link: str
+
+
+def entities_with_link(link: str) -> list[LinkedEntity]:
+    """Every active entity that has a link of that name, by name."""
+    rows = Entity.objects.filter(lifecycle=Lifecycle.ACTIVE, links__has_key=link).order_by("name")
+    return [
+        LinkedEntity(name, kind, team or "", tier, environment, labels, str(links[link]))
+        for name, kind, team, tier, environment, labels, links in rows.values_list(
+            "name", "kind", "team__name", "tier", "environment", "labels", "links"
+        )
+    ]
 
 
 def match_ref(ref: str) -> Q:

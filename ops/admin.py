@@ -1,5 +1,6 @@
 """Where Django looks for the admin of the application; each slice has its own."""
 
+from ops.errors import admin as errors_admin
 from ops.health import admin as health_admin
 
-__all__ = ["health_admin"]
+__all__ = ["errors_admin", "health_admin"]

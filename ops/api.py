@@ -2,9 +2,15 @@
 
 from ninja import Router
 
+from ops.errors.api import router as errors_router
 from ops.health.api import router as health_router
+from ops.health.history_api import router as history_router
+from ops.health.ping_api import router as ping_router
 from ops.journal.api import router as journal_router
 
 router = Router()
 router.add_router("", health_router)
+router.add_router("", ping_router)
+router.add_router("", history_router)
 router.add_router("", journal_router)
+router.add_router("", errors_router)

@@ -7,13 +7,19 @@ class OpsConfig(AppConfig):
 
     def ready(self) -> None:
         # Imported here because models may only be loaded once every application is known.
+        from core.telemetry.error_reports import keep_errors_in  # noqa: PLC0415
         from entities.catalog.sections import SECTIONS  # noqa: PLC0415
         from entities.lifecycle import register_lifecycle_listener  # noqa: PLC0415
         from entities.status import register_status_source  # noqa: PLC0415
+        from ops.errors.ingest import ITEM_HANDLERS  # noqa: PLC0415
+        from ops.errors.own import OWN_ERRORS  # noqa: PLC0415
         from ops.health.catalog import ChecksSection  # noqa: PLC0415
+        from ops.health.check_ins import take_check_in  # noqa: PLC0415
         from ops.health.selectors import entity_statuses  # noqa: PLC0415
         from ops.health.services import CheckLifecycle  # noqa: PLC0415
 
         register_status_source(entity_statuses)
         register_lifecycle_listener(CheckLifecycle())
         SECTIONS.register("checks", ChecksSection())
+        ITEM_HANDLERS.register("check_in", take_check_in)
+        keep_errors_in(OWN_ERRORS.keep)

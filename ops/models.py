@@ -1,6 +1,47 @@
 """The tables of all slices, gathered for Django."""
 
-from ops.health.models import Check, CheckResult, CheckState, Heartbeat, ResultDetail
+from ops.errors.models import (
+    ErrorCount,
+    ErrorGroup,
+    ErrorKey,
+    ErrorRelease,
+    ErrorTotal,
+    ErrorUser,
+    SpooledEvent,
+    StoredEvent,
+)
+from ops.health.models import (
+    Check,
+    CheckResult,
+    CheckState,
+    DailyRollup,
+    FineRollup,
+    Heartbeat,
+    HourlyRollup,
+    ResultDetail,
+    RollupProgress,
+    StatusChange,
+)
 from ops.journal.models import JournalEntry
 
-__all__ = ["Check", "CheckResult", "CheckState", "Heartbeat", "JournalEntry", "ResultDetail"]
+__all__ = [
+    "Check",
+    "CheckResult",
+    "CheckState",
+    "DailyRollup",
+    "ErrorCount",
+    "ErrorGroup",
+    "ErrorKey",
+    "ErrorRelease",
+    "ErrorTotal",
+    "ErrorUser",
+    "FineRollup",
+    "Heartbeat",
+    "HourlyRollup",
+    "JournalEntry",
+    "ResultDetail",
+    "RollupProgress",
+    "SpooledEvent",
+    "StatusChange",
+    "StoredEvent",
+]

@@ -1,9 +1,11 @@
 from django.urls import include, path
 
-from ops.dashboard import actions, views
+from ops.dashboard import actions, error_views, views
 
 urlpatterns = [
     path("", views.overview, name="overview"),
+    path("wall", views.wall, name="wall"),
+    path("verdict", views.verdict, name="verdict"),
     path("entities", views.entity_list, name="entity-list"),
     path("entities/<str:name>", views.entity_detail, name="entity-detail"),
     path("entities/<str:name>/run", actions.run_entity, name="entity-run"),
@@ -11,5 +13,9 @@ urlpatterns = [
     path("entities/<str:name>/resume", actions.resume_entity, name="entity-resume"),
     path("checks", views.check_list, name="check-list"),
     path("checks/<str:uid>", views.check_detail, name="check-detail"),
+    path("checks/<str:uid>/latency", views.check_latency, name="check-latency"),
+    path("errors", error_views.error_list, name="error-list"),
+    path("errors/<str:uid>", error_views.error_detail, name="error-detail"),
     path("", include("ops.health.urls")),
+    path("", include("ops.errors.urls")),
 ]

@@ -15,10 +15,11 @@ from django.test import Client
 
 from core.permissions import ROLE_PERMISSIONS, Principal, Role
 from core.triggers import create_statements, drop_statements
+from ops.dashboard.standing import forget_fleet
 from ops.health import pings
 from tests.services import wait_for
 
-APPEND_ONLY = ("core_auditentry", "ops_journalentry")
+APPEND_ONLY = ("core_auditentry", "ops_journalentry", "ops_statuschange")
 DatabaseOperations = DatabaseWrapper.ops_class
 _sql_flush = DatabaseOperations.sql_flush
 
@@ -59,9 +60,10 @@ def _collected_static_files() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_definitions_of_another_test() -> None:
-    """A test that was rolled back leaves its keys to the next one."""
+def _nothing_remembered_of_another_test() -> None:
+    """A test that was rolled back leaves its keys and its revision to the next one."""
     pings.DEFINITIONS.clear()
+    forget_fleet()
 
 
 @pytest.fixture

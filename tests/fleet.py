@@ -1,18 +1,23 @@
-"""A small fleet with every status, written as rows, for tests of pages."""
+"""The fleet of the demo with every status, written as rows, for tests of pages: nothing runs, nobody waits."""
 
 from typing import Any
+
+import yaml
 
 from core.clock import now_ms
 from core.permissions import system_principal
 from core.pulse import record_pulse
 from core.validation import parse_model
+from deploy.demo.fleet import render_catalogue
+from deploy.demo.trouble import FLEET
 from entities.definition import EntityDefinition
 from entities.models import Entity
 from entities.services import save_entities
 from ops.health.domain import Status
-from ops.health.models import Check, CheckResult, CheckState, ResultDetail
+from ops.health.models import Check, CheckResult, CheckState, ResultDetail, StatusChange
 from ops.journal.services import NewEntry, record_entries
 
+MEMBERS = ("payments-db", "payments-api", "search", "mailer", "backup", "reporting", "bare")
 HOSTILE = '<img src=x onerror="alert(1)">'
 REFUSED = "connection refused by 10.0.4.12:5432"
 
@@ -20,17 +25,7 @@ REFUSED = "connection refused by 10.0.4.12:5432"
 def add_fleet() -> None:
     """payments-db is unhealthy and impacts payments-api, search is degraded; others are fine, stale, paused or bare."""
     principal = system_principal("tester")
-    definitions: list[dict[str, Any]] = [
-        {"name": "payments-db", "kind": "datastore", "team": "payments", "tier": 1, "title": HOSTILE,
-         "labels": {"region": "eu"}, "links": {"dashboard": "https://d.example.com", "runbook": "https://r.example.com"}},
-        {"name": "payments-api", "kind": "service", "team": "payments", "tier": 1, "depends_on": ["payments-db"]},
-        {"name": "search", "kind": "service", "team": "search", "environment": "staging"},
-        {"name": "mailer", "kind": "service", "team": "platform"},
-        {"name": "backup", "kind": "job", "team": "platform"},
-        {"name": "reporting", "kind": "service"},
-        {"name": "bare", "kind": "host"},
-    ]  # fmt: skip
-    save_entities(principal=principal, definitions=[parse_model(EntityDefinition, item) for item in definitions])
+    save_entities(principal=principal, definitions=[parse_model(EntityDefinition, item) for item in _demo_entities()])
     add_check("payments-db", "tcp", Status.UNHEALTHY, kind="tcp", message=REFUSED, seconds_ago=180)
     add_check("payments-api", "http", Status.HEALTHY)
     add_check("search", "http", Status.DEGRADED, message=f"{HOSTILE} took 812 ms", seconds_ago=660)
@@ -46,6 +41,20 @@ def add_fleet() -> None:
         ]
     )  # fmt: skip
     show_signs_of_life()
+
+
+def _demo_entities() -> list[dict[str, Any]]:
+    """Those of ``MEMBERS`` as the demo's catalogue has them, with a title that attacks the page."""
+    document = yaml.safe_load(render_catalogue({member.name: 1 for member in FLEET}))
+    entities = {entity["name"]: entity for entity in document["entities"]}
+    picked = [
+        {name: value for name, value in entities[member].items() if name not in {"checks", "title"}}
+        for member in MEMBERS
+    ]
+    for entity in picked:
+        entity["depends_on"] = [needed for needed in entity.get("depends_on", ()) if needed in MEMBERS]
+    picked[0]["title"] = HOSTILE
+    return picked
 
 
 def show_signs_of_life() -> None:
@@ -76,6 +85,7 @@ def add_check(
         next_due_ms=None if paused else now + 28_000, fresh_until_ms=last + (3_600_000 if fresh else 60_000),
         last_slot_ms=last, last_at_ms=last, last_outcome=status, last_duration_us=23_000, last_message=message,
     )  # fmt: skip
+    StatusChange.objects.create(check_id=check.pk, at_ms=now - seconds_ago * 1_000, status=status)
     slots = [last - number * 30_000 for number in range(12)]
     CheckResult.objects.bulk_create(
         CheckResult(check_id=check.pk, slot_ms=slot, late_ms=5, duration_us=23_000, outcome=status) for slot in slots

@@ -5,15 +5,20 @@ import fcntl
 import os
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from django.db import DatabaseError, connection
+from redis import Redis, RedisError
 
 from core.config import Config
 from core.data_dir import DataDir
 from core.migration import patient_connection, unknown_migrations
 from core.supervisor.refusal import StartRefused
 from core.web_address import listen_address
+
+BROKER_WAITS_SECONDS = (0.0, 0.5, 1.0)
 
 
 def ensure_writable(data: DataDir) -> None:
@@ -87,6 +92,29 @@ def ensure_database(config: Config) -> None:
             f"The database is newer than this Quarterdeck, which does not know {_list(unknown)}; "
             "start the version that wrote it, or restore a backup"
         )
+
+
+def find_silent_broker(config: Config) -> str:
+    """The line that says that an external broker does not answer, tried for two seconds; empty when it does.
+
+    It is no reason to refuse: the database is the truth, and checks run as soon as the broker is back.
+    """
+    if config.redis_url is None:
+        return ""
+    url = config.redis_url.get_secret_value()
+    reason = ""
+    for wait in BROKER_WAITS_SECONDS:
+        time.sleep(wait)
+        try:
+            with Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1, retry=None) as client:
+                client.ping()
+        except (RedisError, OSError) as error:
+            reason = type(error).__name__
+        else:
+            return ""
+    parts = urlsplit(url)
+    where = parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
+    return f"  WARNING  QUARTERDECK_REDIS_URL: {where} does not answer ({reason}); no check runs until it does"
 
 
 def _list(names: list[str]) -> str:

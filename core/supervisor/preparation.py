@@ -1,14 +1,11 @@
 """What a start brings up to date before the processes run: schema, static files, roles, the first user."""
 
-import hashlib
 import os
 import secrets
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from django.contrib.auth.models import Group, User
-from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.db import transaction
 
@@ -16,10 +13,8 @@ from core.config import Config
 from core.data_dir import DataDir
 from core.migration import missing_migrations
 from core.permissions import Role
-from core.supervisor.refusal import StartRefused
 
 FIRST_USER = "admin"
-_STAMP = ".collected"
 
 
 def migrate() -> bool:
@@ -28,36 +23,6 @@ def migrate() -> bool:
         return False
     call_command("migrate", interactive=False, verbosity=0)
     return True
-
-
-def collect_static_files(target: Path) -> bool:
-    """Collect the static files unless the same ones were collected before; whether it was needed.
-
-    Raises ``StartRefused`` rather than clear a folder that it did not make.
-    """
-    stamp = target / _STAMP
-    current = _fingerprint_static_files()
-    if stamp.is_file() and stamp.read_text() == current:
-        return False
-    if target.is_dir() and any(target.iterdir()) and not stamp.is_file():
-        raise StartRefused(f"QUARTERDECK_DATA_DIR: {target} holds files of somebody else; name another data folder")
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
-    # The stamp says whose folder it is, also to a start that follows one which was cut off here.
-    stamp.touch()
-    call_command("collectstatic", interactive=False, verbosity=0)
-    stamp.write_text(current)
-    return True
-
-
-def _fingerprint_static_files() -> str:
-    digest = hashlib.sha256()
-    for finder in get_finders():
-        for path, storage in finder.list([]):
-            file = Path(storage.path(path))
-            status = file.stat()
-            digest.update(f"{file}\0{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
-    return digest.hexdigest()
 
 
 def ensure_roles() -> None:

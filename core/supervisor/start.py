@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from django.db import connection, connections
@@ -10,26 +10,36 @@ from django.db import connection, connections
 from core import __version__
 from core.config import Config
 from core.data_dir import DataDir
-from core.supervisor.child import Child
+from core.supervisor.child import Child, ChildSpec
 from core.supervisor.own_parts import seed_own_parts
-from core.supervisor.preflight import ensure_database, ensure_writable, hold_lock, reserve_port
+from core.supervisor.preflight import ensure_database, ensure_writable, find_silent_broker, hold_lock, reserve_port
 from core.supervisor.preparation import (
     FIRST_USER,
     FirstUser,
-    collect_static_files,
     ensure_first_user,
     ensure_roles,
     migrate,
 )
 from core.supervisor.roles import child_specs
+from core.supervisor.static_folder import collect_static_files
 from core.supervisor.supervisor import Say, Supervisor
 from core.telemetry.logging import configure_logging
 from core.telemetry.multiprocess import fold_dead_processes
 from core.web_address import answers, local_url
 
 
-def serve(config: Config, data: DataDir, *, code: Path, say: Say) -> None:
-    """Until it is told to stop. Raises ``StartRefused`` before anything was started."""
+def serve(
+    config: Config,
+    data: DataDir,
+    *,
+    code: Path,
+    say: Say,
+    companions: Callable[[], Sequence[ChildSpec]] = tuple,
+) -> None:
+    """Until it is told to stop. Raises ``StartRefused`` before anything was started.
+
+    ``companions`` is called when the database is prepared; what it names lives and ends with the instance.
+    """
     ensure_writable(data)
     with hold_lock(data), reserve_port(config.http_host, config.http_port), _tell_networks(config, data):
         configure_logging(config.log_level, file=data.logs / "supervisor.log")
@@ -38,10 +48,13 @@ def serve(config: Config, data: DataDir, *, code: Path, say: Say) -> None:
         say(f"  Data     {data.root} ({_stores(config)})")
         say(f"  Logs     {data.logs}")
         first_user = _prepare(config, data, say)
+        if warning := find_silent_broker(config):
+            say(warning)
+        specs = [*companions(), *child_specs(config, data, code=code)]
         connections.close_all()
 
         supervisor = Supervisor(
-            [Child(spec, data.logs) for spec in child_specs(config, data, code=code)],
+            [Child(spec, data.logs) for spec in specs],
             say=say,
             is_up=lambda: answers(config, "/healthz", timeout=1),
             on_up=lambda: _announce(config, data, first_user, say),

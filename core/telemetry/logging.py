@@ -2,7 +2,6 @@
 
 import logging.config
 import logging.handlers
-import re
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,9 @@ import structlog
 from opentelemetry import trace
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-_request_id: ContextVar[str] = ContextVar("request_id", default="")
+from core.redaction import redact
 
-_SECRET_KEYS = re.compile(r"(password|passwd|secret|token|authorization|cookie|api_?key|dsn|credential)", re.IGNORECASE)
-_URL_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
-REDACTED = "[redacted]"
+_request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
 def bind_request_id(value: str) -> None:
@@ -25,19 +22,6 @@ def bind_request_id(value: str) -> None:
 def current_request_id() -> str:
     """The id of the request being served, or an empty text outside of one."""
     return _request_id.get()
-
-
-def redact(value: Any, key: str = "") -> Any:
-    """The value with everything that looks like a secret replaced, to any depth."""
-    if key and _SECRET_KEYS.search(key):
-        return REDACTED
-    if isinstance(value, dict):
-        return {name: redact(item, str(name)) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [redact(item) for item in value]
-    if isinstance(value, str):
-        return _URL_CREDENTIALS.sub(f"{REDACTED}@", value)
-    return value
 
 
 def _add_ids(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

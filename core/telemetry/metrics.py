@@ -22,6 +22,11 @@ CHECK_SLOTS_MISSED = Counter("quarterdeck_check_slots_missed_total", "Slots that
 CHECK_RESULTS_DISCARDED = Counter(
     "quarterdeck_check_results_discarded_total", "Results of a claim that another had taken over meanwhile."
 )
+ERROR_EVENTS = Counter(
+    "quarterdeck_error_reports_total",
+    "Events that programs sent, by what became of them: accepted, refused, stored, dropped.",
+    ["fate"],
+)
 RETRIES = Counter(
     "quarterdeck_retries_total", "Calls made again after a failure, by the function that was called.", ["call"]
 )

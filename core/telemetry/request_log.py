@@ -10,12 +10,14 @@ from json.encoder import encode_basestring_ascii as quoted
 
 from opentelemetry import trace
 
-from core.telemetry.logging import REDACTED, current_request_id
+from core.redaction import REDACTED
+from core.telemetry.logging import current_request_id
 from core.telemetry.tracing import is_tracing_wanted
 
 EVENT = "http.request"
 LOGGER = "core.request"
 PATH_CHARACTERS = 300
+PING_PLACES = ("/ping/", "/api/push/")
 _STANDARD_ERROR = 2
 
 _logger = logging.getLogger(LOGGER)
@@ -38,8 +40,9 @@ def log_request(*, method: str, path: str, route: str, status: int, duration_ms:
 
 def _shown(path: str) -> str:
     """The address of a ping is its secret: who knows it can keep a dead job looking alive."""
-    if path.startswith("/ping/"):
-        return f"/ping/{REDACTED}"
+    for place in PING_PLACES:
+        if path.startswith(place):
+            return place + REDACTED
     return path[:PATH_CHARACTERS]
 
 

@@ -23,7 +23,7 @@ from wrapt import wrap_function_wrapper
 from core import __version__
 
 ENDPOINT_VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
-UNTRACED_URLS = "healthz,readyz,metrics,sd/prometheus,static,/ping/"
+UNTRACED_URLS = "healthz,readyz,metrics,sd/prometheus,static,/ping/,/api/push/"
 """Regular expressions, searched for in the URL. The address of a ping is its secret, and a span holds the address."""
 
 

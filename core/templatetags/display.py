@@ -101,13 +101,11 @@ def ago(moment: dt.datetime | None) -> SafeString | str:
 
 
 @register.simple_tag
-def clock(moment: dt.datetime | None) -> SafeString | str:
-    """The time of day in UTC, with the date in the title."""
-    if moment is None:
-        return ""
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>', moment.isoformat(), _title(moment), f"{moment:%H:%M:%S}"
-    )
+def moment(at: dt.datetime) -> SafeString:
+    """Date and time of day in UTC; the date is left out today."""
+    at = at.astimezone(dt.UTC)
+    shown = f"{at:%H:%M:%S}" if to_ms(at) // 86_400_000 == now_ms() // 86_400_000 else f"{at:%d %b, %H:%M:%S}"
+    return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), _title(at), shown)
 
 
 def _time(moment: dt.datetime | None, *, form: str) -> SafeString | str:

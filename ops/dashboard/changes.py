@@ -1,54 +1,63 @@
 """What happened lately, read from the journal and put into words."""
 
 import datetime as dt
-from collections.abc import Collection
 from dataclasses import dataclass
+
+from django.db.models import Max
 
 from core.clock import from_ms
 from entities.models import Entity
 from ops.dashboard.edits import VERBS
-from ops.dashboard.listing import SEVERITY
+from ops.dashboard.severity import SEVERITY
 from ops.journal.models import JournalEntry
+
+_LOOKED_THROUGH = 20_000
+"""Of the journal's last entries so many are searched: a first start of 10,000 checks hides nothing before it."""
+
+
+_ERRORS = {"new": "New error: {}", "regressed": "{} came back", "open": "{} was reopened"}
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of a timeline. ``entity_name`` is empty where the page is about one entity, or the entity is gone."""
+    """One line of a list of changes. ``entity_name`` is empty where the entity is gone, or nobody asked for it."""
 
     id: int
     at: dt.datetime
     glyph: str
     what: str
     message: str
-    entity_name: str
+    entity_name: str = ""
 
 
-def list_changes(*, entity_ids: Collection[int] | None = None, limit: int = 12) -> list[Change]:
-    """Newest first; of all entities, or of those given."""
-    rows = JournalEntry.objects.order_by("-id")
-    if entity_ids is not None:
-        rows = rows.filter(entity_id__in=entity_ids)
-    entries = list(rows[:limit])
-    names = (
-        {}
-        if entity_ids is not None
-        else dict(Entity.objects.filter(pk__in={entry.entity_id for entry in entries}).values_list("pk", "name"))
+def list_changes(*, limit: int = 12) -> list[Change]:
+    """Of all entities, newest first. That a check was found healthy at first sight is no change."""
+    newest = JournalEntry.objects.aggregate(newest=Max("id"))["newest"] or 0
+    rows = (
+        JournalEntry.objects.filter(pk__gt=newest - _LOOKED_THROUGH)
+        .exclude(kind="check.status", before="unknown", after="healthy")
+        .order_by("-id")
     )
-    return [
-        Change(
-            id=entry.pk,
-            at=from_ms(entry.at_ms),
-            glyph=entry.after if entry.after in SEVERITY else "",
-            what=_what(entry),
-            message=entry.message.replace("by user:", "by "),
-            entity_name=names.get(entry.entity_id, ""),
-        )
-        for entry in entries
-    ]
+    entries = list(rows[:limit])
+    names = dict(Entity.objects.filter(pk__in={entry.entity_id for entry in entries}).values_list("pk", "name"))
+    return [read_change(entry, entity_name=names.get(entry.entity_id, "")) for entry in entries]
+
+
+def read_change(entry: JournalEntry, *, entity_name: str = "") -> Change:
+    return Change(
+        id=entry.pk,
+        at=from_ms(entry.at_ms),
+        glyph=entry.after if entry.after in SEVERITY else "",
+        what=_what(entry),
+        message=entry.message.replace("by user:", "by "),
+        entity_name=entity_name,
+    )
 
 
 def _what(entry: JournalEntry) -> str:
     if entry.after in SEVERITY:
         return f"{entry.subject} turned {entry.after}"
+    if entry.kind == "error.group":
+        return _ERRORS.get(entry.after, "{} was {}").format(entry.subject, entry.after)
     verb = entry.kind.rpartition(".")[2]
     return f"{entry.subject} was {VERBS.get(verb, verb.replace('_', ' '))}"

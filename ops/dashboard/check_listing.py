@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from django.db.models import Count
 from django.http import QueryDict
 
-from core.clock import database_now_ms
 from core.errors import ValidationFailed
 from core.pagination import Page
 from core.permissions import Principal
 from entities.models import Team
-from ops.dashboard.listing import SEVERITY, Choice, Column, Filters, StatusChoice, address, plain
+from ops.dashboard.listing import Choice, Column, Filters, StatusChoice, address, plain
+from ops.dashboard.rows import check_row, join_rows
+from ops.dashboard.severity import SEVERITY
 from ops.health.models import Check
-from ops.health.selectors import CheckRow, check_rows, effective
+from ops.health.selectors import CheckRow, check_rows, effective, status_counts
 
 PAGE_SIZE = 100
 
@@ -57,6 +57,7 @@ def list_checks(query: QueryDict, *, path: str, principal: Principal) -> dict[st
         page = read(sort, cursor)
     return {
         "checks": page.items,
+        "rows": join_rows(check_row(check, f"{path}/{check.uid}") for check in page.items),
         "columns": [
             Column(
                 title,
@@ -66,22 +67,15 @@ def list_checks(query: QueryDict, *, path: str, principal: Principal) -> dict[st
             )
             for name, title, css in _COLUMNS
         ],
-        "filters": _filters(narrow, status=status, path=path),
+        "filters": _filters(narrow, principal=principal, status=status, path=path),
         "next_url": address(query, path, cursor=page.next_cursor) if page.next_cursor else "",
         "first_url": address(query, path, cursor=None),
         "is_later_page": cursor is not None,
     }
 
 
-def _filters(narrow: dict[str, str], *, status: str, path: str) -> Filters:
-    severities = dict(
-        Check.objects.annotate(severity=effective.severity(database_now_ms()))
-        .order_by()
-        .values("severity")
-        .annotate(count=Count("id"))
-        .values_list("severity", "count")
-    )
-    counts = {effective.WORDS[severity]: count for severity, count in severities.items()}
+def _filters(narrow: dict[str, str], *, principal: Principal, status: str, path: str) -> Filters:
+    counts = status_counts(principal=principal, **narrow)
     kinds = list(Check.objects.order_by("kind").values_list("kind", flat=True).distinct())
     teams = list(Team.objects.values_list("name", flat=True))
     none: list[str] = []

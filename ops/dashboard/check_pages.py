@@ -1,25 +1,32 @@
-"""What the pages of an entity and of a check show of checks and their results."""
+"""What the page of a check shows: how it is run, how it has been, its results."""
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
+from django.http import QueryDict
+
 from core.clock import to_ms
+from core.errors import ValidationFailed
+from core.pagination import Page
 from core.permissions import Principal
-from core.templatetags.display import period_words
-from ops.dashboard.strip import RESULTS, Strip, draw_strip
-from ops.health.definition import definition_of
-from ops.health.masking import mask_document
-from ops.health.models import Check, Heartbeat
-from ops.health.selectors import CheckRow, ResultRow, check_row, check_rows, recent_outcomes, recent_results
+from ops.dashboard.check_words import describe_check, list_definition
+from ops.dashboard.failures import list_failures
+from ops.dashboard.intervals import draw_band
+from ops.dashboard.latency import place_chart
+from ops.dashboard.listing import address
+from ops.dashboard.time_range import TimeRange, list_choices
+from ops.dashboard.timeline import read_timeline
+from ops.dashboard.uptime import draw_days, ratio_words
+from ops.health.latency import percentiles_us
+from ops.health.models import Check
+from ops.health.selectors import ResultRow, check_row, check_rows, ping_paths, recent_pings, results_page
+from ops.health.selectors.history import state_intervals, uptime_days, uptime_windows, window_totals
 
-MAX_CHECKS = 100
-SHOWN_RESULTS = 50
-
-
-@dataclass(frozen=True, slots=True)
-class CheckItem:
-    check: CheckRow
-    strip: Strip
+SHOWN_RESULTS = 25
+SHOWN_NEIGHBOURS = 20
+SHOWN_PINGS = 20
+SHOWN_PERCENTILES = (0.5, 0.95, 0.99)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,32 +35,70 @@ class ResultItem:
 
     key: int
     outcome: str
-    started_at: Any
+    started_at: dt.datetime
     duration_ms: float
     message: str
 
 
-def read_entity_checks(*, principal: Principal, entity_id: int) -> list[CheckItem]:
-    rows = check_rows(principal=principal, entity_ids=[entity_id], sort="name", limit=MAX_CHECKS).items
-    last = {row.id: (to_ms(row.last_at), row.interval_ms) for row in rows if row.last_at is not None}
-    outcomes = recent_outcomes(principal=principal, last_slots=last, limit=RESULTS)
-    return [
-        CheckItem(check=row, strip=draw_strip(outcomes.get(row.id, []), limit_ms=row.degraded_above_ms)) for row in rows
-    ]
-
-
-def read_check(*, principal: Principal, uid: str) -> dict[str, Any]:
+def read_check(query: QueryDict, path: str, *, principal: Principal, uid: str, time_range: TimeRange) -> dict[str, Any]:
     """The context of a check's page. Raises ``NotFound``."""
     row = check_row(principal=principal, uid=uid)
-    results = recent_results(principal=principal, check_uid=uid, limit=SHOWN_RESULTS)
+    check = Check.objects.get(uid=uid)
+    results, is_first = _read_results(query, principal=principal, uid=uid, time_range=time_range)
+    intervals = state_intervals(row.id, since_ms=time_range.since_ms, until_ms=time_range.until_ms)
+    neighbours = check_rows(principal=principal, entity_ids=[row.entity_id], limit=SHOWN_NEIGHBOURS).items
     return {
         "check": row,
-        "facts": _facts(row, uid),
-        "results": [_result(result) for result in results],
-        "strip": draw_strip(results, limit_ms=row.degraded_above_ms),
-        "definition": _definition(uid),
-        "ping_id": Heartbeat.objects.filter(definition__uid=uid).values_list("ping_id", flat=True).first(),
+        "words": describe_check(check),
+        "definition": list_definition(check),
+        "waits_for_pings": row.waits_for_pings,
+        "ping_paths": ping_paths(principal=principal, check_uid=uid),
+        "pings": recent_pings(principal=principal, check_uid=uid, limit=SHOWN_PINGS),
+        "days": draw_days(uptime_days([row.id])[row.id]),
+        "windows": [
+            (name, "" if ratio is None else ratio_words(ratio), ratio is not None and ratio < 1)
+            for name, ratio in uptime_windows(row.id).items()
+        ],
+        "chart": place_chart(row, time_range, size="large"),
+        "band": draw_band(intervals, time_range),
+        "percentiles": _percentiles(row.id, time_range),
+        "time_range": time_range,
+        "ranges": list_choices(query, path, current=time_range),
+        "reset_url": address(query, path, cursor=None, **{"from": None, "to": None}),
+        "failures": list_failures([row], limit=5),
+        "results": [_result(result) for result in results.items],
+        "older_url": address(query, path, cursor=results.next_cursor) if results.next_cursor else "",
+        "newest_url": "" if is_first else address(query, path, cursor=None),
+        "neighbours": [other for other in neighbours if other.id != row.id],
+        "timeline": read_timeline(principal=principal, entity_id=row.entity_id, target_uids=[uid], check=row.name),
     }
+
+
+def _percentiles(check_id: int, time_range: TimeRange) -> list[tuple[str, float]]:
+    """Of the durations in this time, in ms; none without a result."""
+    totals, _, _ = window_totals(check_id, since_ms=time_range.since_ms, until_ms=time_range.until_ms)
+    found = zip(SHOWN_PERCENTILES, percentiles_us(totals.latency, *SHOWN_PERCENTILES), strict=True)
+    return [(f"p{share:.0%}".rstrip("%"), us / 1_000) for share, us in found if us is not None]
+
+
+def _read_results(
+    query: QueryDict, *, principal: Principal, uid: str, time_range: TimeRange
+) -> tuple[Page[ResultRow], bool]:
+    """One page within the time range, and whether it is the first; a cursor that cannot be read counts as not said."""
+    cursor = query.get("cursor")
+
+    def read(cursor: str | None) -> Page[ResultRow]:
+        # A range that ends now has no upper end: a result that came meanwhile belongs to it.
+        until_ms = None if time_range.name else time_range.until_ms
+        return results_page(
+            principal=principal, check_uid=uid, limit=SHOWN_RESULTS, cursor=cursor,
+            since_ms=time_range.since_ms, until_ms=until_ms,
+        )  # fmt: skip
+
+    try:
+        return read(cursor), cursor is None
+    except ValidationFailed:
+        return read(None), True
 
 
 def _result(result: ResultRow) -> ResultItem:
@@ -64,45 +109,3 @@ def _result(result: ResultRow) -> ResultItem:
         duration_ms=result.duration_ms,
         message=result.message,
     )
-
-
-def _facts(row: CheckRow, uid: str) -> list[tuple[str, str]]:
-    """How the check is run. One that waits for signs of life has a period instead of an interval."""
-    definition = definition_of(Check.objects.get(uid=uid))
-    expectation = definition.check_kind.expectation(definition.config)
-    if expectation is None:
-        facts = [("Every", period_words(row.interval_ms)), ("Timeout", period_words(row.timeout_ms))]
-        if row.degraded_above_ms:
-            facts.append(("Degraded above", period_words(row.degraded_above_ms)))
-    else:
-        facts = [("Period", period_words(expectation.period_ms)), ("Grace", period_words(expectation.grace_ms))]
-    return [
-        *facts,
-        ("Unhealthy after", f"{row.failure_threshold} in a row"),
-        ("Healthy after", f"{row.success_threshold} in a row"),
-    ]
-
-
-def _definition(uid: str) -> list[tuple[str, str]]:
-    """What the check asks and expects, as name and value, without secrets. Of headers only the names are told."""
-    check = Check.objects.get(uid=uid)
-    lines = [("kind", check.kind)]
-    for name, value in mask_document(check.config, kind=check.kind).items():
-        if name == "headers" and isinstance(value, dict):
-            value = ", ".join(value)  # noqa: PLW2901 - told instead of the value
-        if value in (None, "", {}, []):
-            continue
-        lines.append((name.replace("_", " "), _text(value)))
-    if check.conditions:
-        lines.append(("healthy when", "\n".join(check.conditions)))
-    if check.degraded_conditions:
-        lines.append(("degraded unless", "\n".join(check.degraded_conditions)))
-    if check.degraded_above_ms:
-        lines.append(("degraded above", period_words(check.degraded_above_ms)))
-    return lines
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value)

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.models import AuditEntry
 from core.permissions import Permission, Principal
+from core.secrets import MASK
 
 SHOWN_FIELDS = 4
 VERBS = {
@@ -16,6 +17,11 @@ VERBS = {
     "pause": "paused",
     "resume": "resumed",
     "run": "run",
+    "resolve": "resolved",
+    "mute": "muted",
+    "reopen": "reopened",
+    "assign": "assigned",
+    "revoke": "revoked",
 }
 """The last word of an action or of a journal entry's kind, as a participle."""
 
@@ -29,10 +35,14 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One audited action. ``actor`` is a person's name, or says which token or part of the platform acted."""
+    """One audited action.
+
+    ``action`` is its code; ``actor`` is a person's name, or says which token or part of the platform acted.
+    """
 
     id: int
     at: dt.datetime
+    action: str
     actor: str
     what: str
     target: str
@@ -48,6 +58,7 @@ def list_edits(*, principal: Principal, target_uids: Collection[str], limit: int
         Edit(
             id=row.pk,
             at=row.at,
+            action=row.action,
             actor=_actor(row.actor),
             what=_verb(row.action),
             target=f"{row.target_type} {row.target_name}",
@@ -69,7 +80,10 @@ def _verb(action: str) -> str:
 
 def _fields(before: dict[str, Any], after: dict[str, Any] | None) -> list[FieldChange]:
     after = after or {}
-    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    # Of a secret the entry has the mask twice: what is new is not told, but that it is.
+    names = [
+        name for name in {**before, **after} if before.get(name) != after.get(name) or MASK in str(after.get(name))
+    ]
     return [FieldChange(name, _value(before.get(name)), _value(after.get(name))) for name in names[:SHOWN_FIELDS]]
 
 

@@ -1,6 +1,7 @@
 """What every page shows around its content: the verdict, how fresh it is, and whether the platform can see at all."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -8,34 +9,24 @@ from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Max
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from core.clock import database_now_ms, from_ms, now_ms, to_ms
+from core.clock import now_ms, to_ms
 from core.config import get_config
-from core.models import Pulse
 from core.permissions import ANONYMOUS, Permission, Role
-from core.pulse import STALE_AFTER_MS
 from entities.status import EntityStatus
-from ops.health.selectors import entity_statuses, verdict
+from ops.dashboard.blindness import Blindness, find_blindness
+from ops.dashboard.standing import read_fleet
+from ops.errors.selectors import new_group_count
+from ops.health.selectors import verdict
 
 KEPT_FILTERS = ("team", "environment", "label")
 """Filters that stay while moving between pages."""
 
 TROUBLE = ("unhealthy", "degraded")
 _LOUD = ("unhealthy", "degraded", "impacted", "unknown")
-_ROLES = ("scheduler", "worker")
 _LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
-
-
-@dataclass(frozen=True, slots=True)
-class Blindness:
-    """Why nothing is being measured. ``code`` is stable, ``cause`` is for people, ``since`` None when it never was."""
-
-    code: str
-    cause: str
-    since: dt.datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +37,15 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """``counts`` are entities by status; ``now_ms`` is the server's clock, for the ticking times of the page."""
+    """``counts`` are entities by status; ``now_ms`` is the server's clock, for the ticking times of the page;
+    ``new_errors`` counts open groups that were first seen in the last day."""
 
     counts: Mapping[str, int]
     checks_in_trouble: int
     last_result_at: dt.datetime | None
     now_ms: int
     blind: Blindness | None
+    new_errors: int = 0
 
     @property
     def total(self) -> int:
@@ -97,37 +90,21 @@ class Frame:
         return ", ".join(f"{self.counts[word]} {word}" for word in ("maintenance", "paused") if self.counts.get(word))
 
 
-def find_blindness() -> Blindness | None:
-    """Why results cannot be believed to keep coming; None while scheduler and worker give signs of life."""
-    seen = dict(
-        Pulse.objects.filter(role__in=_ROLES).values("role").annotate(at=Max("seen_ms")).values_list("role", "at")
-    )
-    stale_before = database_now_ms() - STALE_AFTER_MS
-    never = [role for role in _ROLES if role not in seen]
-    silent = [role for role in _ROLES if role in seen and seen[role] < stale_before]
-    if never:
-        return Blindness(code=f"never-{'-'.join(never)}", cause=f"{_the(never)} never started", since=None)
-    if silent:
-        have = "has" if len(silent) == 1 else "have"
-        since = from_ms(min(seen[role] for role in silent))
-        return Blindness(code="-".join(silent), cause=f"{_the(silent)} {have} been silent", since=since)
-    return None
-
-
-def _the(roles: list[str]) -> str:
-    return " and ".join(f"the {role}" for role in roles)
-
-
-def read_frame(statuses: Mapping[int, EntityStatus] | None = None, *, blind: Blindness | None = None) -> Frame:
-    """Pass ``statuses`` of all entities when they are at hand."""
-    found = entity_statuses(None) if statuses is None else statuses
-    summary = verdict(found)
+def read_frame(own: Mapping[int, EntityStatus] | None = None, *, blind: Blindness | None = None) -> Frame:
+    """Of the whole fleet, or with ``own`` of a part of it."""
+    if own is None:
+        fleet = read_fleet()
+        statuses, counts = fleet.statuses, fleet.counts
+    else:
+        statuses, counts = own, Counter(status.status for status in own.values())
+    summary = verdict(counts)
     return Frame(
         counts=summary.counts,
-        checks_in_trouble=sum(reason.status in TROUBLE for status in found.values() for reason in status.reasons),
+        checks_in_trouble=sum(reason.status in TROUBLE for status in statuses.values() for reason in status.reasons),
         last_result_at=summary.newest_result_at,
         now_ms=now_ms(),
         blind=blind,
+        new_errors=new_group_count(),
     )
 
 
@@ -155,6 +132,7 @@ def frame_context(request: HttpRequest) -> dict[str, Any]:
             "edit": principal.may(Permission.CATALOG_EDIT),
             "run": principal.may(Permission.CHECK_RUN),
             "pause": principal.may(Permission.CHECK_PAUSE),
+            "manage_errors": principal.may(Permission.ERRORS_MANAGE),
             "audit": principal.may(Permission.AUDIT_VIEW),
         },
     }

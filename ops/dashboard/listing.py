@@ -2,22 +2,24 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.http import QueryDict
+from django.urls import reverse
+from django.utils.safestring import SafeString
 
 from entities.filters import EntityFilter, narrowed
 from entities.models import Entity
-from entities.status import UNKNOWN, EntityStatus
+from ops.dashboard.rows import Row, entity_row, join_rows, matrix_cell
+from ops.dashboard.severity import SEVERITY
+from ops.dashboard.standing import Fleet
 
 PAGE_SIZE = 100
+MAX_CELLS = 1_000
+"""Cells of the matrix at most: a page stays under 200 kB."""
 MAX_OPTIONS = 60
 """A filter with more values than this is left to the search."""
-
-SEVERITY = {"unhealthy": 6, "degraded": 5, "impacted": 4, "unknown": 3, "maintenance": 2, "paused": 1, "healthy": 0}
-"""What sorts first in lists; every word of the vocabulary."""
 
 _COLUMNS = (
     ("status", "Status", ""),
@@ -32,20 +34,6 @@ _NEVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """An entity in a list. ``reason`` says in words why it is not healthy."""
-
-    uid: str
-    name: str
-    team: str | None
-    kind: str
-    tier: int
-    status: str
-    since: dt.datetime | None
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Column:
     title: str
     css: str
@@ -55,18 +43,21 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The cells of one team in the matrix."""
+    """The cells of one team in the matrix; ``count`` includes those that are left out."""
 
     title: str
-    cells: list[Row]
+    count: int
+    cells: SafeString
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One page of the table (``rows``), or all of the matrix (``groups``)."""
+    """One page of the table (``rows``, drawn in ``table``), or the matrix (``groups``) without ``left_out`` cells."""
 
-    rows: list[Row]
+    rows: Sequence[Row]
+    table: SafeString
     groups: list[Group]
+    left_out: int
     columns: list[Column]
     total: int
     first: int
@@ -89,7 +80,7 @@ class Choice:
     name: str
     title: str
     value: str
-    options: list[str]
+    options: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +99,15 @@ class Filters:
         return bool(self.q or self.status or any(choice.value for choice in self.choices))
 
 
-def list_entities(query: QueryDict, *, path: str, statuses: Mapping[int, EntityStatus]) -> tuple[Filters, Listing]:
+def list_entities(query: QueryDict, *, path: str, fleet: Fleet) -> tuple[Filters, Listing]:
     """The filter bar and one page of the entities that pass; what the address says wrongly counts as not said."""
-    found = narrowed(Entity.objects.order_by(), parse_filter(query)).values_list(
-        "id", "uid", "name", "team__name", "kind", "tier", named=True
-    )
-    rows = [_row(item, statuses.get(item.id, UNKNOWN)) for item in found]
-    filters = _filters(query, path=path, rows=rows)
+    narrow = parse_filter(query)
+    rows, counts = fleet.rows, fleet.counts
+    if narrow != EntityFilter():
+        passing = set(narrowed(Entity.objects.order_by(), narrow).values_list("id", flat=True))
+        rows = [row for row in rows if row.id in passing]
+        counts = Counter(row.status for row in rows)
+    filters = _filters(query, narrow, path=path, counts=counts, options=fleet.options)
     if filters.status:
         rows = [row for row in rows if row.status == filters.status]
     return filters, _listing(query, path=path, rows=rows)
@@ -137,85 +130,59 @@ def plain(query: QueryDict, name: str) -> str:
     return "" if "\0" in value else value
 
 
-def explain(status: EntityStatus) -> str:
-    """Why an entity is not healthy, on one line."""
-    if status.status == "impacted":
-        return f"needs {', '.join(status.caused_by)}"
-    if status.reasons:
-        first = status.reasons[0]
-        more = f" (and {len(status.reasons) - 1} more)" if len(status.reasons) > 1 else ""
-        return f"{first.check}: {first.message}{more}" if first.message else first.check + more
-    return "no check yet" if status.status == "unknown" else ""
-
-
-def _row(item: Any, status: EntityStatus) -> Row:
-    return Row(
-        uid=item.uid,
-        name=item.name,
-        team=item.team__name,
-        kind=item.kind,
-        tier=item.tier,
-        status=status.status,
-        since=status.since,
-        reason=explain(status),
-    )
-
-
-def _filters(query: QueryDict, *, path: str, rows: list[Row]) -> Filters:
-    counts = Counter(row.status for row in rows)
+def _filters(
+    query: QueryDict,
+    narrow: EntityFilter,
+    *,
+    path: str,
+    counts: Mapping[str, int],
+    options: Mapping[str, Sequence[str]],
+) -> Filters:
     status = plain(query, "status")
     status = status if status in SEVERITY else ""
-    words = [word for word in SEVERITY if counts[word] or word == status]
-    narrow = parse_filter(query)
-    teams = Entity.objects.exclude(team=None).order_by("team__name").values_list("team__name", flat=True).distinct()
-    environments = Entity.objects.order_by("environment").values_list("environment", flat=True).distinct()
-    kinds = Entity.objects.order_by("kind").values_list("kind", flat=True).distinct()
-    labels = sorted(
-        {
-            f"{key}:{value}"
-            for found in Entity.objects.exclude(labels={}).order_by().values_list("labels", flat=True)
-            for key, value in found.items()
-        }
-    )
+    words = [word for word in SEVERITY if counts.get(word) or word == status]
     label = next((f"{key}:{value}" for key, value in narrow.labels.items()), "")
     offered = (
-        _choice("team", "Team", narrow.team or "", list(teams)),
-        _choice("environment", "Environment", narrow.environment or "", list(environments)),
-        _choice("kind", "Kind", narrow.kind or "", list(kinds)),
-        _choice("label", "Label", label, labels),
+        _choice("team", "Team", narrow.team or "", options["team"]),
+        _choice("environment", "Environment", narrow.environment or "", options["environment"]),
+        _choice("kind", "Kind", narrow.kind or "", options["kind"]),
+        _choice("label", "Label", label, options["label"]),
     )
     return Filters(
         q=narrow.q,
         status=status,
-        total=len(rows),
-        statuses=[StatusChoice(word, counts[word]) for word in words],
+        total=sum(counts.values()),
+        statuses=[StatusChoice(word, counts.get(word, 0)) for word in words],
         choices=[choice for choice in offered if choice is not None],
         clear_url=path,
     )
 
 
-def _choice(name: str, title: str, value: str, options: list[str]) -> Choice | None:
+def _choice(name: str, title: str, value: str, options: Sequence[str]) -> Choice | None:
     """None where there is nothing to choose."""
     if value:
         return Choice(name, title, value, options if value in options else [*options, value])
     return Choice(name, title, value, options) if 1 < len(options) <= MAX_OPTIONS else None
 
 
-def _listing(query: QueryDict, *, path: str, rows: list[Row]) -> Listing:
+def _listing(query: QueryDict, *, path: str, rows: Sequence[Row]) -> Listing:
     sort = query.get("sort", "status")
     column = sort.removeprefix("-")
     if column not in {name for name, _, _ in _COLUMNS if name}:
         sort = column = "status"
-    _order(rows, column, descending=sort.startswith("-"))
+    rows = _ordered(rows, column, descending=sort.startswith("-"))
     pages = max(1, -(-len(rows) // PAGE_SIZE))
     page = query.get("page", "1")
     number = min(int(page), pages) if page.isascii() and page.isdigit() and len(page) < 8 and int(page) else 1
     start = (number - 1) * PAGE_SIZE
     shown = rows[start : start + PAGE_SIZE]
     is_matrix = query.get("view") == "matrix"
+    base = reverse("entity-list")
     return Listing(
         rows=shown,
-        groups=_groups(rows) if is_matrix else [],
+        table=join_rows([] if is_matrix else (entity_row(row, f"{base}/{row.name}") for row in shown)),
+        groups=_groups(rows, base) if is_matrix else [],
+        left_out=max(0, len(rows) - MAX_CELLS) if is_matrix else 0,
         columns=[
             Column(
                 title,
@@ -236,24 +203,25 @@ def _listing(query: QueryDict, *, path: str, rows: list[Row]) -> Listing:
     )
 
 
-def _groups(rows: list[Row]) -> list[Group]:
-    teams: dict[str, list[Row]] = {}
-    for row in rows:
-        teams.setdefault(row.team or "", []).append(row)
-    return [Group(team or "No team", teams[team]) for team in sorted(teams, key=lambda team: (not team, team))]
+def _groups(rows: Sequence[Row], base: str) -> list[Group]:
+    """By team; with the rows worst first, what is left out is what is best."""
+    counts = Counter(row.team or "" for row in rows)
+    cells: dict[str, list[str]] = {team: [] for team in counts}
+    for row in rows[:MAX_CELLS]:
+        cells[row.team or ""].append(matrix_cell(row, f"{base}/{row.name}"))
+    teams = sorted(counts, key=lambda team: (not team, team))
+    return [Group(team or "No team", counts[team], join_rows(cells[team])) for team in teams]
 
 
-def _order(rows: list[Row], column: str, *, descending: bool) -> None:
-    """In place; the worst status, the longest time and the first name come first, ties by severity, tier, name."""
-    rows.sort(key=lambda row: (-SEVERITY[row.status], row.tier, row.since or _NEVER, row.name))
+def _ordered(rows: Sequence[Row], column: str, *, descending: bool) -> Sequence[Row]:
+    """``rows`` come worst first, and stay so within ties."""
     match column:
         case "status":
-            if descending:
-                rows.sort(key=lambda row: SEVERITY[row.status])
+            return sorted(rows, key=lambda row: SEVERITY[row.status]) if descending else rows
         case "since":
-            rows.sort(key=lambda row: (row.since is None, row.since or _NEVER), reverse=descending)
+            return sorted(rows, key=lambda row: (row.since is None, row.since or _NEVER), reverse=descending)
         case _:
-            rows.sort(key=lambda row: str(getattr(row, column) or "~"), reverse=descending)
+            return sorted(rows, key=lambda row: str(getattr(row, column) or "~"), reverse=descending)
 
 
 def address(query: QueryDict, path: str, **changes: str | None) -> str:

@@ -16,7 +16,7 @@ from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
 
 from core.clock import now_ms
-from ops.dashboard.frame import Blindness, find_blindness
+from ops.dashboard.blindness import Blindness, find_blindness
 from ops.health.selectors import change_stamp, has_changed, newest_result_ms
 
 
@@ -37,11 +37,13 @@ def answer_live(
     section: str,
     read: Callable[[Blindness | None], dict[str, Any]],
     watch: Callable[[int | None], str] = lambda _newest_ms: "",
+    has_rail: bool = True,
 ) -> HttpResponse:
     """The page ``template``, or its partial ``live`` for htmx, or 204 for a poll when nothing changed.
 
     ``read`` makes the context; it is told why the platform is blind. ``watch`` is a text that changes when this
     page must be drawn again although no status changed; it is told when the newest result of any check came in.
+    A page without the frame's rail says so.
     """
     fragment = is_fragment_request(request)
     blind = find_blindness()
@@ -55,7 +57,7 @@ def answer_live(
         context = {"section": section, "live_url": _live_url(request, stamp), "is_fragment": fragment, **read(blind)}
         if fragment:
             body = render_to_string(f"{template}#live", context, request)
-            response = HttpResponse(body + render_to_string("base.html#rail", context, request))
+            response = HttpResponse(body + (render_to_string("base.html#rail", context, request) if has_rail else ""))
         else:
             response = render(request, template, context)
     patch_vary_headers(response, ["HX-Request"])

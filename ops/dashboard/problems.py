@@ -1,15 +1,19 @@
 """What is wrong, causes first: an entity that merely suffers is told with its cause, not by itself."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+
+from django.db.models import Q
 
 from core.clock import to_ms
 from core.permissions import Principal
 from entities.models import Entity
 from entities.status import EntityStatus, StatusReason
-from ops.dashboard.listing import SEVERITY, explain
+from ops.dashboard.rows import explain
+from ops.dashboard.severity import SEVERITY
 from ops.dashboard.strip import RESULTS, Strip, draw_strip
+from ops.health.models import Check
 from ops.health.selectors import check_rows, recent_outcomes
 
 SHOWN_PROBLEMS = 50
@@ -22,7 +26,8 @@ _FAR = dt.datetime.max.replace(tzinfo=dt.UTC)
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One entity in trouble, and those that suffer from it. ``strip`` is of the check that gives the first reason."""
+    """One entity in trouble, and those that suffer from it. ``can_run`` is false when all of its checks wait for
+    pings. ``strip`` is of the check that gives the first reason."""
 
     uid: str
     name: str
@@ -35,6 +40,7 @@ class Problem:
     impact_count: int
     team: str | None
     tier: int
+    can_run: bool
     strip: Strip | None
 
     @property
@@ -42,10 +48,18 @@ class Problem:
         return self.impact_count - len(self.impacts)
 
 
-def list_problems(statuses: Mapping[int, EntityStatus], *, principal: Principal, blind: bool) -> list[Problem]:
-    """At most ``SHOWN_PROBLEMS``, sorted by severity, tier, impact, age.
+def list_problems(
+    statuses: Mapping[int, EntityStatus],
+    *,
+    principal: Principal,
+    blind: bool,
+    only: Collection[int] | None = None,
+    drawn: int = DRAWN_PROBLEMS,
+) -> list[Problem]:
+    """At most ``SHOWN_PROBLEMS``, sorted by severity, tier, impact, age; ``drawn`` of them with a strip.
 
-    An entity that is unknown counts when a check says why; while the platform is blind none does, because then all
+    ``statuses`` are those of all entities. With ``only``, problems of these entities and what they suffer from. An
+    entity that is unknown counts when a check says why; while the platform is blind none does, because then all
     are unknown for one reason.
     """
     words = {"unhealthy", "degraded"} if blind else {"unhealthy", "degraded", "unknown"}
@@ -53,7 +67,11 @@ def list_problems(statuses: Mapping[int, EntityStatus], *, principal: Principal,
     if not ids:
         return []
     impacts = _list_impacts(statuses)
-    found = Entity.objects.filter(pk__in=ids).values_list("id", "uid", "name", "team__name", "tier", named=True)
+    entities = Entity.objects.filter(pk__in=ids)
+    if only is not None:
+        causes = {cause for pk in only if pk in statuses for cause in statuses[pk].caused_by}
+        entities = entities.filter(Q(pk__in=only) | Q(name__in=causes))
+    found = entities.values_list("id", "uid", "name", "team__name", "tier", named=True)
     rows = sorted(
         found,
         key=lambda row: (
@@ -65,7 +83,9 @@ def list_problems(statuses: Mapping[int, EntityStatus], *, principal: Principal,
         ),
     )
     rows = rows[:SHOWN_PROBLEMS]
-    strips = _draw_strips({row.id: statuses[row.id].reasons[0].check for row in rows[:DRAWN_PROBLEMS]}, principal)
+    strips = _draw_strips({row.id: statuses[row.id].reasons[0].check for row in rows[:drawn]}, principal)
+    probed = Check.objects.filter(entity_id__in=[row.id for row in rows], heartbeat=None)
+    runnable = set(probed.order_by().values_list("entity_id", flat=True))
     return [
         Problem(
             uid=row.uid,
@@ -79,6 +99,7 @@ def list_problems(statuses: Mapping[int, EntityStatus], *, principal: Principal,
             impact_count=len(impacts.get(row.name, ())),
             team=row.team__name,
             tier=row.tier,
+            can_run=row.id in runnable,
             strip=strips.get(row.id),
         )
         for row in rows
@@ -97,6 +118,8 @@ def _list_impacts(statuses: Mapping[int, EntityStatus]) -> dict[str, list[str]]:
 
 def _draw_strips(names: Mapping[int, str], principal: Principal) -> dict[int, Strip]:
     """From entities to the strip of their check of that name."""
+    if not names:
+        return {}
     rows = check_rows(principal=principal, entity_ids=list(names), limit=1_000).items
     checks = [row for row in rows if names[row.entity_id] == row.name and row.last_at is not None]
     last = {row.id: (to_ms(row.last_at), row.interval_ms) for row in checks if row.last_at is not None}

@@ -2,20 +2,31 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from core.authentication import request_principal
+from core.clock import now_ms
 from core.permissions import Permission, requires
-from entities.selectors import get_entity, list_neighbours
+from entities.neighbourhood import read_neighbourhood
+from entities.selectors import get_entity
+from ops.dashboard.blindness import Blindness, find_blindness
 from ops.dashboard.changes import list_changes
 from ops.dashboard.check_listing import list_checks
-from ops.dashboard.check_pages import read_check, read_entity_checks
-from ops.dashboard.edits import list_edits
-from ops.dashboard.frame import Blindness, read_frame
+from ops.dashboard.check_pages import read_check
+from ops.dashboard.entity_pages import read_entity_checks
+from ops.dashboard.error_pages import read_entity_errors
+from ops.dashboard.frame import read_frame
+from ops.dashboard.graph import draw_graph
+from ops.dashboard.latency import read_latency
 from ops.dashboard.listing import list_entities
 from ops.dashboard.polling import answer_live
 from ops.dashboard.problems import list_problems
-from ops.health.selectors import check_row, check_rows, entity_statuses
+from ops.dashboard.standing import all_statuses, read_fleet
+from ops.dashboard.time_range import parse_range
+from ops.dashboard.timeline import read_timeline
+from ops.dashboard.wall import read_wall
+from ops.errors.selectors import last_seen_ms
+from ops.health.selectors import check_row, check_rows
 
 TREND_SECONDS = 15
 """How old the strips of recent results beside the problems may get, although no status changed."""
@@ -24,11 +35,11 @@ TREND_SECONDS = 15
 @requires(Permission.CATALOG_VIEW)
 def overview(request: HttpRequest) -> HttpResponse:
     def read(blind: Blindness | None) -> dict[str, Any]:
-        statuses = entity_statuses(None)
-        problems = list_problems(statuses, principal=request_principal(request), blind=blind is not None)
-        filters, listing = list_entities(request.GET, path=request.path, statuses=statuses)
+        fleet = read_fleet()
+        problems = list_problems(fleet.statuses, principal=request_principal(request), blind=blind is not None)
+        filters, listing = list_entities(request.GET, path=request.path, fleet=fleet)
         return {
-            "frame": read_frame(statuses, blind=blind),
+            "frame": read_frame(blind=blind),
             "problems": problems,
             "lead": problems[0] if problems else None,
             "filters": filters,
@@ -46,9 +57,8 @@ def _trend_step(newest_ms: int | None) -> str:
 @requires(Permission.CATALOG_VIEW)
 def entity_list(request: HttpRequest) -> HttpResponse:
     def read(blind: Blindness | None) -> dict[str, Any]:
-        statuses = entity_statuses(None)
-        filters, listing = list_entities(request.GET, path=request.path, statuses=statuses)
-        return {"frame": read_frame(statuses, blind=blind), "filters": filters, "listing": listing}
+        filters, listing = list_entities(request.GET, path=request.path, fleet=read_fleet())
+        return {"frame": read_frame(blind=blind), "filters": filters, "listing": listing}
 
     return answer_live(request, "ops/dashboard/entity_list.html", section="entities", read=read)
 
@@ -60,21 +70,24 @@ def entity_detail(request: HttpRequest, name: str) -> HttpResponse:
 
     def newest_result(_newest_ms: int | None) -> str:
         rows = check_rows(principal=principal, entity_ids=[entity_id], limit=1, sort="last").items
-        return str(rows[0].last_at) if rows else ""
+        return f"{rows[0].last_at if rows else ''}.{last_seen_ms(entity_id=entity_id)}"
 
     def read(blind: Blindness | None) -> dict[str, Any]:
-        entity, neighbours = list_neighbours(principal=principal, ref=name)
-        checks = read_entity_checks(principal=principal, entity_id=entity.id)
+        entity = get_entity(principal=principal, ref=name)
+        time_range = parse_range(request.GET, now_ms=now_ms())
+        shown = read_entity_checks(request.GET, request.path, principal=principal, entity=entity, time_range=time_range)
+        checks = shown["checks"]
         uids = [entity.uid, *(item.check.uid for item in checks)]
         return {
             "frame": read_frame(blind=blind),
             "entity": entity,
             "links": sorted(entity.links.items(), key=lambda link: (link[0] != "runbook", link[0])),
-            "neighbours": neighbours,
-            "checks": checks,
+            "graph": draw_graph(read_neighbourhood(principal=principal, entity_id=entity.id)),
+            **shown,
+            "only_pings": all(item.check.waits_for_pings for item in checks),
             "all_paused": bool(checks) and all(item.check.paused for item in checks),
-            "changes": list_changes(entity_ids=[entity.id]),
-            "edits": list_edits(principal=principal, target_uids=uids),
+            **read_entity_errors(request, principal=principal, entity=entity),
+            "timeline": read_timeline(principal=principal, entity_id=entity.id, target_uids=uids),
         }
 
     return answer_live(request, "ops/dashboard/entity.html", section="entities", read=read, watch=newest_result)
@@ -103,8 +116,43 @@ def check_detail(request: HttpRequest, uid: str) -> HttpResponse:
     def read(blind: Blindness | None) -> dict[str, Any]:
         return {
             "frame": read_frame(blind=blind),
-            **read_check(principal=principal, uid=uid),
-            "edits": list_edits(principal=principal, target_uids=[uid]),
+            **read_check(
+                request.GET,
+                request.path,
+                principal=principal,
+                uid=uid,
+                time_range=parse_range(request.GET, now_ms=now_ms()),
+            ),
         }
 
     return answer_live(request, "ops/dashboard/check.html", section="checks", read=read, watch=newest_result)
+
+
+@requires(Permission.CATALOG_VIEW)
+def check_latency(request: HttpRequest, uid: str) -> HttpResponse:
+    """The data of the latency chart. The page names a new address when there is news, so an answer may be kept."""
+    check = check_row(principal=request_principal(request), uid=uid)
+    response = JsonResponse(read_latency(check, parse_range(request.GET, now_ms=now_ms())))
+    response["Cache-Control"] = "private, max-age=60" if "stamp" in request.GET else "private, no-cache"
+    return response
+
+
+@requires(Permission.CATALOG_VIEW)
+def wall(request: HttpRequest) -> HttpResponse:
+    """For a screen that nobody touches: the address holds what it is narrowed to."""
+    principal = request_principal(request)
+
+    def read(blind: Blindness | None) -> dict[str, Any]:
+        shown = read_wall(request.GET, statuses=all_statuses(), principal=principal, blind=blind)
+        return {"frame": shown.frame, "wall": shown}
+
+    return answer_live(request, "ops/dashboard/wall.html", section="wall", read=read, has_rail=False)
+
+
+@requires(Permission.CATALOG_VIEW)
+def verdict(_request: HttpRequest) -> HttpResponse:
+    """What title and favicon say, for pages that are not live themselves."""
+    frame = read_frame(blind=find_blindness())
+    response = JsonResponse({"verdict": frame.verdict, "headline": frame.headline})
+    response["Cache-Control"] = "private, no-cache"
+    return response

@@ -50,7 +50,7 @@ class CheckAdmin(PermittedByRole, ModelAdmin):
     view_permission = Permission.CATALOG_VIEW
     edit_permission = Permission.CATALOG_EDIT
     form = CheckForm
-    list_display = ["name", "entity", "kind", "status", "every", "last_result", "message", "paused"]
+    list_display = ["name", "entity", "kind", "status", "every", "last_result", "message"]
     list_filter = [StatusFilter, KindFilter, "paused", "entity__team", "entity__environment"]
     list_select_related = ["entity", "state"]
     search_fields = ["name", "entity__name", "entity__title", "uid"]
@@ -60,8 +60,8 @@ class CheckAdmin(PermittedByRole, ModelAdmin):
     actions = ["run_now", "pause", "resume"]
     fieldsets = [
         (None, {"fields": ["entity", "name", "kind", "config", "paused", "expected_version"]}),
-        ("Rhythm", {"fields": ["interval", "timeout", "failure_threshold", "success_threshold"]}),
-        ("Judgement", {"fields": ["conditions", "degraded_conditions", "degraded_above"]}),
+        ("Rhythm", {"fields": ["interval", "timeout", "retry_interval", "failure_threshold", "success_threshold"]}),
+        ("Judgement", {"fields": ["conditions", "degraded_conditions", "degraded_above", "severity", "upside_down"]}),
         ("State", {"fields": ["status", "message", "last_result", "ping_address"]}),
         ("Record", {"fields": ["uid", "version", "created_at", "updated_at"]}),
     ]

@@ -11,7 +11,8 @@ from core.permissions import Principal
 from entities.catalog.yaml_source import parse_yaml
 from entities.models import Entity
 from ops.health.checks import KINDS
-from ops.health.definition import COMMON_FIELDS, CheckDefinition, document_of, parse_check
+from ops.health.definition import COMMON_FIELDS, CheckDefinition, document_of, parse_check, shown_config
+from ops.health.domain import Severity
 from ops.health.models import Check
 from ops.health.services import CheckVersion, create_check, delete_check, replace_check
 
@@ -77,7 +78,7 @@ class _DefinitionForm(ServiceForm):
         if self.instance.pk:
             document = document_of(self.instance)
             self.initial.update({name: document[name] for name in COMMON_FIELDS & self.fields.keys()})
-            self.initial["config"] = self.instance.config
+            self.initial["config"] = shown_config(self.instance)
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
@@ -121,11 +122,19 @@ class CheckForm(_DefinitionForm):
     degraded_above = forms.CharField(
         max_length=20, required=False, empty_value=None, help_text=f"Slower than this is degraded. {_DURATION_HELP}"
     )
+    retry_interval = forms.CharField(
+        max_length=20, required=False, empty_value=None,
+        help_text=f"While the last result was not healthy, at most the interval. {_DURATION_HELP}",
+    )  # fmt: skip
+    severity = forms.ChoiceField(
+        choices=[(level.value, level.value) for level in Severity], initial=Severity.CRITICAL.value,
+        help_text="Unhealthy makes the entity unhealthy, degraded with a warning, and is merely shown with info.",
+    )  # fmt: skip
     expected_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
     class Meta:
         model = Check
-        fields = ["entity", "name", "kind", "failure_threshold", "success_threshold", "paused"]
+        fields = ["entity", "name", "kind", "failure_threshold", "success_threshold", "upside_down", "paused"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -7,9 +7,8 @@ from ninja.decorators import decorate_view
 from ninja.responses import Status
 
 from core.api_auth import permitted
-from core.api_input import refuse_unknown_query
+from core.api_input import NoQuery, refuse_unknown_query
 from core.authentication import request_principal
-from core.clock import to_ms
 from core.errors import FieldError, ValidationFailed
 from core.http_preconditions import IfMatch, IfNoneMatch, entity_tag, expected_version, is_not_modified
 from core.idempotency import IDEMPOTENCY_PARAMETER, answer_once
@@ -25,11 +24,11 @@ from ops.health.schemas import (
     CheckQuery,
     NewCheckBody,
     PageQuery,
-    ResultPage,
-    ResultQuery,
+    TrialOut,
     VerdictOut,
 )
 from ops.health.selectors import CheckDetail, CheckRow
+from ops.health.trials import try_check
 from ops.health.wakeup import wake_engine_on_commit
 
 router = Router(tags=["checks"])
@@ -79,6 +78,14 @@ def create_check(request: HttpRequest, payload: NewCheckBody, response: HttpResp
     wake_engine_on_commit()
     response["Location"] = reverse("api:get_check", kwargs={"uid": saved.uid})
     return Status(201, _show(request, saved.uid, response))
+
+
+@router.post("/checks/test", auth=_EDIT, response=TrialOut, operation_id="testCheck", summary="Try a check")
+def test_check(request: HttpRequest, payload: NewCheckBody) -> TrialOut:
+    """Probe once what the body says and tell what came of it, within 5 s; nothing is stored. The attempt is audited.
+    Refused (409) for a kind that waits for pings, (429) while others are being tried."""
+    trial = try_check(principal=request_principal(request), entity_name=payload.entity, data=payload.fields())
+    return TrialOut.of(trial)
 
 
 @router.get(
@@ -163,27 +170,6 @@ def resume_check(request: HttpRequest, uid: str, response: HttpResponse) -> Chec
 
 
 @router.get(
-    "/checks/{uid}/results",
-    auth=_VIEW,
-    response=ResultPage,
-    operation_id="listResults",
-    summary="List the results of a check",
-)
-def list_results(request: HttpRequest, uid: str, query: Query[ResultQuery]) -> ResultPage:
-    """Newest first."""
-    refuse_unknown_query(request, ResultQuery)
-    page = selectors.results_page(
-        principal=request_principal(request),
-        check_uid=uid,
-        limit=query.limit,
-        cursor=query.cursor,
-        since_ms=None if query.since is None else to_ms(query.since),
-        until_ms=None if query.until is None else to_ms(query.until),
-    )
-    return ResultPage.of(page)
-
-
-@router.get(
     "/entities/{ref}/checks",
     auth=_VIEW,
     response=CheckPage,
@@ -203,8 +189,9 @@ def list_entity_checks(request: HttpRequest, ref: str, query: Query[PageQuery]) 
 
 
 @router.get("/status", auth=_VIEW, response=VerdictOut, operation_id="getStatus", summary="The verdict on everything")
-def get_status(request: HttpRequest) -> VerdictOut:  # noqa: ARG001 - every operation takes it
+def get_status(request: HttpRequest) -> VerdictOut:
     """How many entities have which status, and when the newest result came in."""
+    refuse_unknown_query(request, NoQuery)
     return VerdictOut.of(selectors.verdict())
 
 

@@ -12,9 +12,9 @@ from ops.health.definition import (
     CHECKS_PER_ENTITY_MAX,
     CheckDefinition,
     brief_document_of,
-    document_of,
     parse_check,
 )
+from ops.health.differences import changed_fields, keep_secrets
 from ops.health.masking import mask_changes
 from ops.health.models import Check
 
@@ -23,16 +23,15 @@ class ChecksSection:
     """The checks below an entity; those that the file leaves out are deleted."""
 
     def plan(self, *, entity_name: str, entity_id: int | None, wanted: list[dict[str, Any]]) -> list[Change]:
-        definitions = _parse_all(wanted)
-        rows = Check.objects.filter(entity_id=entity_id) if entity_id is not None else Check.objects.none()
-        stored = {check.name: document_of(check) for check in rows.order_by("name")}
+        stored = _stored_checks(entity_id)
+        definitions = _parse_all(wanted, stored)
         kept = {definition.name for definition in definitions}
         changes = [Change("delete", f"check {entity_name}/{name}") for name in stored if name not in kept]
         for definition in definitions:
             what = f"check {entity_name}/{definition.name}"
             if definition.name in stored:
-                fields = _differences(stored[definition.name], definition.document())
-                changes += [Change("update", what, fields)] if fields else []
+                if changed := changed_fields(stored[definition.name], definition):
+                    changes.append(Change("update", what, mask_changes(changed, kind=definition.common.kind)))
             else:
                 document = definition.brief_document()
                 new = {key: (None, value) for key, value in document.items()}
@@ -40,7 +39,7 @@ class ChecksSection:
         return changes
 
     def apply(self, *, principal: Principal, entity_id: int, wanted: list[dict[str, Any]]) -> list[Change]:
-        definitions = _parse_all(wanted)
+        definitions = _parse_all(wanted, _stored_checks(entity_id))
         kinds = {definition.name: definition.common.kind for definition in definitions}
         saved = services.save_checks(
             principal=principal, entity_id=entity_id, definitions=definitions, delete_others=True
@@ -58,18 +57,20 @@ class ChecksSection:
         return exported
 
 
-def _differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    names = [name for name in dict.fromkeys((*before, *after)) if before.get(name) != after.get(name)]
-    return mask_changes({name: (before.get(name), after.get(name)) for name in names}, kind=after["kind"])
+def _stored_checks(entity_id: int | None) -> dict[str, Check]:
+    if entity_id is None:
+        return {}
+    return {check.name: check for check in Check.objects.filter(entity_id=entity_id).order_by("name")}
 
 
-def _parse_all(wanted: list[dict[str, Any]]) -> list[CheckDefinition]:
+def _parse_all(wanted: list[dict[str, Any]], stored: Mapping[str, Check]) -> list[CheckDefinition]:
     """Raises ``ValidationFailed`` with the errors of all of them, each below its index."""
     definitions: list[CheckDefinition] = []
     errors: list[FieldError] = []
     for index, data in enumerate(wanted):
         try:
             definition = parse_check({str(key): value for key, value in data.items()})
+            definition = keep_secrets(definition, stored.get(definition.name))
         except ValidationFailed as error:
             errors += [FieldError(f"{index}.{wrong.field}", wrong.message) for wrong in error.errors]
             continue

@@ -1,6 +1,7 @@
 """How outcomes become a status. Pure: no database, no clock; times are passed in as milliseconds since the epoch."""
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -15,6 +16,32 @@ class Status(enum.IntEnum):
     @property
     def word(self) -> str:
         return self.name.lower()
+
+
+class Severity(enum.StrEnum):
+    """How much a check matters to its entity."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
+def counted_status(status: Status, severity: Severity) -> Status | None:
+    """What a check's status counts for its entity; a warning's unhealthy is degraded, and what merely informs None."""
+    if severity is Severity.INFO:
+        return None
+    return min(status, Status.DEGRADED) if severity is Severity.WARNING else status
+
+
+def turned_upside_down(outcome: Status) -> Status:
+    """The outcome of a check that wants its target to be away; an outcome that says nothing still says nothing."""
+    match outcome:
+        case Status.UNKNOWN:
+            return outcome
+        case Status.UNHEALTHY:
+            return Status.HEALTHY
+        case _:
+            return Status.UNHEALTHY
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +112,62 @@ def standing_at(stored: Standing, *, fresh_until_ms: int | None, at_ms: int) -> 
     return stored
 
 
+@dataclass(frozen=True, slots=True)
+class NextSlot:
+    """When a check is due again.
+
+    While it is retried ``retry_ms`` is the time from slot to slot, and ``anchor_ms`` a slot of its regular rhythm, to
+    which it returns; both are None in that rhythm.
+    """
+
+    due_ms: int
+    retry_ms: int | None = None
+    anchor_ms: int | None = None
+
+
+def next_slot(
+    slot_ms: int, outcome: Status, *, interval_ms: int, retry_ms: int | None = None, anchor_ms: int | None = None
+) -> NextSlot:
+    """The slot after ``slot_ms``, which is always later. ``anchor_ms`` is that of a check that was being retried.
+
+    Retries are counted from their slots and never from the end of a probe, and the first healthy result leads back to
+    the regular slots, so trouble neither makes a schedule drift nor moves its phase.
+    """
+    anchor = slot_ms if anchor_ms is None else anchor_ms
+    if retry_ms is not None and outcome is not Status.HEALTHY:
+        return NextSlot(slot_ms + retry_ms, retry_ms, anchor)
+    return NextSlot(anchor + ((slot_ms - anchor) // interval_ms + 1) * interval_ms)
+
+
 def fresh_until(*, next_due_ms: int, interval_ms: int, timeout_ms: int) -> int:
     """When a status stops being believed: three intervals after its slot, at most a minute after the next one is due.
 
     A check with a timeout near its interval gets the time to use it.
     """
     return next_due_ms + max(min(2 * interval_ms, 60_000), timeout_ms + 5_000)
+
+
+type Runs = Mapping[str, int]
+"""Runs under way: when each started, by its id; that of a run without one is empty."""
+
+RUNS_KEPT = 16
+
+
+def start_run(runs: Runs, run_id: str, *, at_ms: int) -> Runs:
+    """A run that is started again counts from then. Of too many the oldest are forgotten: they crashed unheard."""
+    newest = sorted({**runs, run_id: at_ms}.items(), key=lambda run: run[1])[-RUNS_KEPT:]
+    return dict(newest)
+
+
+def end_run(runs: Runs, run_id: str) -> tuple[Runs, int | None]:
+    """The runs that go on, and when this one started, if it told."""
+    return {other: at for other, at in runs.items() if other != run_id}, runs.get(run_id)
+
+
+def ping_deadline(expected_ms: int, runs: Runs, *, grace_ms: int, now_ms: int) -> int:
+    """When silence is a failure: at ``expected_ms``, or earlier when a run under way is over its grace by then.
+
+    A run that is over it already was told of once and is waited for no longer.
+    """
+    ends = (started + grace_ms for started in runs.values())
+    return min([expected_ms, *(end for end in ends if end > now_ms)])

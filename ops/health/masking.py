@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from core.telemetry.logging import REDACTED, redact
+from core.redaction import REDACTED, redact
 from ops.health.checks import KINDS
 from ops.health.definition import COMMON_FIELDS
 

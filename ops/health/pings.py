@@ -3,24 +3,25 @@
 import enum
 import uuid
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import structlog
 from django.db import connection, transaction
 
-from core.clock import now_ms
 from core.errors import NotFound
-from ops.health.checks.kind import Expectation, Observation, ProbeFailed
-from ops.health.domain import Standing, Status
-from ops.health.engine.commit import Outcome, Result, commit_outcomes
+from ops.health.checks.expectation import Expectation
+from ops.health.checks.kind import Observation, ProbeFailed
+from ops.health.domain import Runs, Standing, Status, end_run, ping_deadline, start_run
+from ops.health.engine.commit import Outcome, Result, commit_outcomes, find_quiet
 from ops.health.engine.definitions import DefinitionCache, PreparedCheck
 from ops.health.engine.judging import clean_text, judge
 from ops.health.engine.reporting import report_results
-from ops.health.models import CheckState, Heartbeat
+from ops.health.models import CheckState
+from ops.health.ping_store import HeartbeatRow, PingAddress, PingRow, note_ping, read_heartbeat, write_quietly
 
 log = structlog.get_logger(__name__)
 
 SHOWN_LENGTH = 200
+DEFINITIONS = DefinitionCache()
 
 
 class Signal(enum.StrEnum):
@@ -32,133 +33,132 @@ class Signal(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """``exit_status`` is None unless the ping carried one; ``text`` is what came along, such as a job's last words."""
+    """``exit_status`` is None unless the ping carried one; ``text`` is what came along, such as a job's last words.
+
+    ``rid`` pairs the end of a run with its start. ``duration_ms`` is what the target itself says that the run took.
+    """
 
     signal: Signal
     exit_status: int | None = None
     text: str = ""
+    rid: uuid.UUID | None = None
+    duration_ms: int | None = None
+    address: str = ""
+    user_agent: str = ""
+
+    @property
+    def is_end(self) -> bool:
+        return self.signal in {Signal.SUCCESS, Signal.FAIL}
 
 
-class _Row(NamedTuple):
-    """The state of a heartbeat when its ping came, locked until the end of the transaction."""
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A ping with what was known when it came, and what follows from it. ``outcome`` is None where it proves nothing,
+    ``deadline_ms`` unless the ping moves it closer."""
 
-    now_ms: int
-    started_ms: int | None
-    check_id: int
-    definition_version: int
-    fence: int
-    next_due_ms: int | None
-    last_slot_ms: int | None
-    interval_ms: int
-    timeout_ms: int
-    status: int
-    fine_run: int
-    up_run: int
-    since_ms: int | None
-    fresh_until_ms: int | None
+    row: HeartbeatRow
+    check: PreparedCheck
+    kept: PingRow
+    runs: Runs
+    outcome: Outcome | None
+    deadline_ms: int | None
 
 
-# By hand: the ORM takes longer to write these statements than the database to run them. The state is locked first and
-# alone; what else is read is read after it, as the writer that held it left it.
-_LOCK = """
-SELECT check_id, definition_version, fence, next_due_ms, last_slot_ms, interval_ms, timeout_ms,
-  status, fine_run, up_run, since_ms, fresh_until_ms
-FROM ops_checkstate WHERE check_id = (SELECT check_id FROM ops_heartbeat WHERE ping_id = %s) {lock}"""
-_LOCK_OF = {"postgresql": _LOCK.format(lock="FOR NO KEY UPDATE"), "sqlite": _LOCK.format(lock="")}
-_READ = "SELECT {now}, started_ms FROM ops_heartbeat WHERE ping_id = %s"
-_READ_OF = {
-    "postgresql": _READ.format(now="(extract(epoch FROM clock_timestamp()) * 1000)::bigint"),
-    "sqlite": _READ.format(now="NULL"),
-}
-DEFINITIONS = DefinitionCache()
-
-
-def record_ping(*, ping_id: uuid.UUID, ping: Ping) -> None:
+def record_ping(*, address: PingAddress, ping: Ping) -> None:
     """Take one ping. A success or a failure is a result at once and moves the deadline; a start moves it closer.
 
     A ping of a check that is not scheduled is noted and proves nothing. Raises ``NotFound`` for an unknown address.
     """
-    results: list[Result] = []
-    with transaction.atomic():
-        row = _find(ping_id)
-        check = _find_definition(row)
-        expectation = check.expectation if check is not None else None
-        if row is None or check is None or expectation is None:
-            raise NotFound("There is no heartbeat at this address")
-        match ping.signal:
-            case Signal.LOG:
-                log.info("heartbeat.logged", entity=check.entity_name, check=check.name, text=ping.text[:SHOWN_LENGTH])
-            case Signal.START:
-                _note_start(row, expectation)
-            case Signal.SUCCESS | Signal.FAIL:
-                results = _commit(row, check, expectation, ping)
+    taken = None
+    if connection.vendor == "postgresql" and not connection.in_atomic_block:
+        taken, results = _record_quietly(address, ping)
+    if taken is None:
+        with transaction.atomic():
+            taken = _take(read_heartbeat(address, lock=True), ping)
+            results = _record(taken)
+    if ping.signal is Signal.LOG:
+        check = taken.check
+        log.info("heartbeat.logged", entity=check.entity_name, check=check.name, text=ping.text[:SHOWN_LENGTH])
     report_results(results, scheduled=False)
 
 
-def _find(ping_id: uuid.UUID) -> _Row | None:
-    postgresql = connection.vendor == "postgresql"
-    parameters = [ping_id if postgresql else ping_id.hex]
-    with connection.cursor() as cursor:
-        cursor.execute(_LOCK_OF[connection.vendor], parameters)
-        state = cursor.fetchone()
-        cursor.execute(_READ_OF[connection.vendor], parameters)
-        heartbeat = cursor.fetchone()
-    if state is None or heartbeat is None:
-        return None
-    row = _Row(*heartbeat, *state)
-    return row if postgresql else row._replace(now_ms=now_ms())
+def _record_quietly(address: PingAddress, ping: Ping) -> tuple[_Taken | None, list[Result]]:
+    """The way of a ping that changes nothing that pages show; None when it takes the other way."""
+    taken = _take(read_heartbeat(address, lock=False), ping)
+    quiet = None
+    if taken.outcome is not None:
+        quiet = find_quiet(taken.outcome)
+    if taken.deadline_ms is not None or (taken.outcome is not None and quiet is None):
+        return None, []
+    if not write_quietly(taken.row, taken.kept, taken.runs, quiet):
+        return None, []
+    return taken, [quiet.result] if quiet else []
 
 
-def _find_definition(row: _Row | None) -> PreparedCheck | None:
-    if row is None:
-        return None
-    key = (row.check_id, row.definition_version)
-    return DEFINITIONS.get([key]).get(key)
-
-
-def _note_start(row: _Row, expectation: Expectation) -> None:
-    """A run that takes longer than the grace is late, whatever the period still allows."""
-    Heartbeat.objects.filter(pk=row.check_id).update(started_ms=row.now_ms)
-    deadline = row.now_ms + expectation.grace_ms
-    if row.next_due_ms is not None and row.next_due_ms > deadline:
-        CheckState.objects.filter(pk=row.check_id).update(
-            next_due_ms=deadline, slot_ms=None, lease_until_ms=0, fence=row.fence + 1
+def _record(taken: _Taken) -> list[Result]:
+    note_ping(taken.row, taken.kept, taken.runs)
+    if taken.deadline_ms is not None:
+        CheckState.objects.filter(pk=taken.row.check_id).update(
+            next_due_ms=taken.deadline_ms, slot_ms=None, lease_until_ms=0, fence=taken.row.fence + 1
         )
+    return commit_outcomes([taken.outcome]).results if taken.outcome is not None else []
 
 
-def _commit(row: _Row, check: PreparedCheck, expectation: Expectation, ping: Ping) -> list[Result]:
+def _take(row: HeartbeatRow | None, ping: Ping) -> _Taken:
+    """What follows from a ping; writes nothing. Raises ``NotFound``."""
+    check = expectation = None
+    if row is not None:
+        key = (row.check_id, row.definition_version)
+        check = DEFINITIONS.get([key]).get(key)
+        expectation = check.expectation if check is not None else None
+    if row is None or check is None or expectation is None:
+        raise NotFound("There is no heartbeat at this address")
+    run_id = ping.rid.hex if ping.rid is not None else ""
+    runs, started_ms, deadline_ms = row.runs, None, None
+    if ping.signal is Signal.START:
+        runs = start_run(runs, run_id, at_ms=row.now_ms)
+        if row.next_due_ms is not None:
+            closer = ping_deadline(row.next_due_ms, runs, grace_ms=expectation.grace_ms, now_ms=row.now_ms)
+            deadline_ms = closer if closer < row.next_due_ms else None
+    elif ping.is_end:
+        runs, started_ms = end_run(runs, run_id)
+    duration_ms = ping.duration_ms
+    if duration_ms is None and started_ms is not None:
+        duration_ms = max(0, row.now_ms - started_ms)
+    kept = PingRow(
+        row.now_ms, ping.signal.value, ping.exit_status, ping.rid, duration_ms, ping.address, ping.user_agent, ping.text
+    )
+    outcome = None
+    if ping.is_end and row.next_due_ms is not None:
+        outcome = _outcome(row, check, expectation, ping, runs, duration_us=(duration_ms or 0) * 1_000)
+    return _Taken(row, check, kept, runs, outcome, deadline_ms)
+
+
+def _outcome(
+    row: HeartbeatRow, check: PreparedCheck, expectation: Expectation, ping: Ping, runs: Runs, *, duration_us: int
+) -> Outcome:
     now = row.now_ms
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE ops_heartbeat SET pinged_ms = %s, started_ms = NULL WHERE check_id = %s", [now, row.check_id]
-        )
-    if row.next_due_ms is None:
-        return []
-    duration_us = max(0, now - row.started_ms) * 1_000 if row.started_ms is not None else 0
     seen: Observation | ProbeFailed = Observation(duration_us)
     if ping.signal is Signal.FAIL:
         seen = ProbeFailed("reported", _failure_message(ping), duration_us=duration_us)
-    return commit_outcomes(
-        [
-            Outcome(
-                check=check,
-                fence=row.fence,
-                slot_ms=max(now, (row.last_slot_ms or 0) + 1),  # two pings of one millisecond are two results
-                next_due_ms=now + expectation.period_ms + expectation.grace_ms,
-                interval_ms=row.interval_ms,
-                timeout_ms=row.timeout_ms,
-                before=Standing(Status(row.status), row.fine_run, row.up_run),
-                since_ms=row.since_ms,
-                fresh_until_ms=row.fresh_until_ms,
-                at_ms=now,
-                late_ms=0,
-                missed=0,
-                duration_us=duration_us,
-                judgement=judge(check, seen),
-                observation=seen if isinstance(seen, Observation) else None,
-            )
-        ]
-    ).results
+    deadline = ping_deadline(expectation.deadline_after(now), runs, grace_ms=expectation.grace_ms, now_ms=now)
+    return Outcome(
+        check=check,
+        fence=row.fence,
+        slot_ms=max(now, (row.last_slot_ms or 0) + 1),  # two pings of one millisecond are two results
+        next_due_ms=deadline,
+        interval_ms=row.interval_ms,
+        timeout_ms=row.timeout_ms,
+        before=Standing(Status(row.status), row.fine_run, row.up_run),
+        since_ms=row.since_ms,
+        fresh_until_ms=row.fresh_until_ms,
+        at_ms=now,
+        late_ms=0,
+        missed=0,
+        duration_us=duration_us,
+        judgement=judge(check, seen),
+        observation=seen if isinstance(seen, Observation) else None,
+    )
 
 
 def _failure_message(ping: Ping) -> str:

@@ -1,19 +1,28 @@
-"""How long raw results are kept, and their removal in steps that block nobody."""
+"""The removal of what is over its horizon, in steps that block nobody."""
 
 from django.db import connection, transaction
 
 from core.clock import database_now_ms
-from ops.health.models import CheckResult, ResultDetail
+from ops.health.horizons import kept_from_ms
+from ops.health.partitions import default_of, is_partitioned
 
-KEPT_MS = 48 * 3_600_000
 ROWS_PER_STEP = 5_000
 
-# Along ranges of the primary key (check, slot), which is the only index there is.
+TIME_COLUMNS = {
+    "ops_checkresult": "slot_ms",
+    "ops_resultdetail": "slot_ms",
+    "ops_finerollup": "start_ms",
+    "ops_hourlyrollup": "start_ms",
+    "ops_dailyrollup": "start_ms",
+}
+
+# Along ranges of the primary key (check, time), which is the only index there is.
 _STEP = """
-DELETE FROM {table} WHERE (check_id, slot_ms) IN (
-  SELECT check_id, slot_ms FROM {table} WHERE check_id >= %s AND check_id < %s AND slot_ms < %s LIMIT %s
+DELETE FROM {table} WHERE (check_id, {time}) IN (
+  SELECT check_id, {time} FROM {table} WHERE check_id >= %s AND check_id < %s AND {time} < %s LIMIT %s
 )"""
 _CHECKS_PER_RANGE = 500
+_FIRST = "SELECT min(check_id) FROM {table} WHERE check_id >= %s"
 
 # Results have no foreign key, for the sake of their size, and an edit is no place to delete millions of them. Ids of
 # checks are never given twice. One look into the index for each check, whatever the number of its results.
@@ -28,27 +37,29 @@ WHERE check_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM ops_check WHERE id = kn
 _FOREVER = 2**63 - 1
 
 
-def prune_results(*, steps: int = 200) -> int:
-    """Delete what is older than ``KEPT_MS`` and what belongs to checks that are gone, of results and details.
+def prune_history(*, steps: int = 200) -> int:
+    """Delete what is over its horizon and what belongs to checks that are gone, of results, details and roll-ups.
 
-    In at most ``steps`` transactions; returns how many rows went.
+    In at most ``steps`` transactions; returns how many rows went. Of a partitioned table whole days go by
+    ``keep_partitions``; here only what no day was made for.
     """
-    oldest, deleted = database_now_ms() - KEPT_MS, 0
-    for model in (CheckResult, ResultDetail):
-        for check_id in _checks_gone(model._meta.db_table):  # noqa: SLF001
+    now, deleted = database_now_ms(), 0
+    for table in TIME_COLUMNS:
+        for check_id in _checks_gone(table):
             gone = ROWS_PER_STEP
             while gone == ROWS_PER_STEP and steps > 0:
                 steps -= 1
-                gone = _delete_step(model._meta.db_table, check_id, check_id + 1, _FOREVER)  # noqa: SLF001
+                gone = _delete_step(table, table, check_id, check_id + 1, _FOREVER)
                 deleted += gone
-        ids = model.objects.order_by("check_id").values_list("check_id", flat=True)
-        first = ids.first()
+        oldest = kept_from_ms(table, now_ms=now)
+        place = default_of(table) if is_partitioned(table) else table
+        first = _first_check(place, 0)
         while first is not None and steps > 0:
             steps -= 1
-            gone = _delete_step(model._meta.db_table, first, first + _CHECKS_PER_RANGE, oldest)  # noqa: SLF001
+            gone = _delete_step(place, table, first, first + _CHECKS_PER_RANGE, oldest)
             deleted += gone
             if gone < ROWS_PER_STEP:
-                first = ids.filter(check_id__gte=first + _CHECKS_PER_RANGE).first()
+                first = _first_check(place, first + _CHECKS_PER_RANGE)
     return deleted
 
 
@@ -58,7 +69,15 @@ def _checks_gone(table: str) -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def _delete_step(table: str, first_check: int, end_check: int, before_ms: int) -> int:
+def _first_check(place: str, after: int) -> int | None:
+    with connection.cursor() as cursor:
+        cursor.execute(_FIRST.format(table=place), [after])
+        row = cursor.fetchone()
+    return None if row is None else row[0]
+
+
+def _delete_step(place: str, table: str, first_check: int, end_check: int, before_ms: int) -> int:
+    statement = _STEP.format(table=place, time=TIME_COLUMNS[table])
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_STEP.format(table=table), [first_check, end_check, before_ms, ROWS_PER_STEP])
+        cursor.execute(statement, [first_check, end_check, before_ms, ROWS_PER_STEP])
         return int(cursor.rowcount)

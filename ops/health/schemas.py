@@ -13,6 +13,7 @@ from ops.health.checks import KINDS
 from ops.health.definition import CommonFields
 from ops.health.selectors import CheckDetail, ResultRow, Verdict
 from ops.health.selectors.checks import DEFAULT_SORT, SORTS
+from ops.health.trials import Trial
 
 LIMIT_DEFAULT = 100
 LIMIT_MAX = 500
@@ -129,12 +130,15 @@ class CheckOut(BaseModel):
     name: str
     kind: str
     interval: str
+    retry_interval: str | None
     timeout: str
     conditions: list[str]
     degraded_conditions: list[str]
     degraded_above: str | None
     failure_threshold: int
     success_threshold: int
+    upside_down: bool
+    severity: Literal["critical", "warning", "info"]
     paused: bool
     status: CheckStatusWord
     since: dt.datetime | None
@@ -175,12 +179,22 @@ class CheckPage(BaseModel):
     has_more: bool
 
 
+class ResultDetailOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    phase: str = Field(description="Where it failed, such as `connect`, `tls` or `condition`.")
+    message: str
+    excerpt: str = Field(description="The beginning of the answer, 2 kB at most, without what looks secret.")
+    trace_id: str
+
+
 class ResultOut(BaseModel):
     slot: dt.datetime = Field(description="When it was due.")
     started_at: dt.datetime
     outcome: Literal["healthy", "unknown", "degraded", "unhealthy"]
     duration_ms: float
     message: str
+    detail: ResultDetailOut | None = Field(description="Of a result that failed or changed the status.")
 
     @classmethod
     def of(cls, row: ResultRow) -> "ResultOut":
@@ -191,11 +205,15 @@ class ResultPage(BaseModel):
     items: list[ResultOut]
     next_cursor: str | None
     has_more: bool
+    kept_since: dt.datetime = Field(description="Older results are gone; roll-ups reach further back.")
 
     @classmethod
-    def of(cls, page: Page[ResultRow]) -> "ResultPage":
+    def of(cls, page: Page[ResultRow], *, kept_since: dt.datetime) -> "ResultPage":
         return cls(
-            items=[ResultOut.of(row) for row in page.items], next_cursor=page.next_cursor, has_more=page.has_more
+            items=[ResultOut.of(row) for row in page.items],
+            next_cursor=page.next_cursor,
+            has_more=page.has_more,
+            kept_since=kept_since,
         )
 
 
@@ -217,3 +235,39 @@ class VerdictOut(BaseModel):
 
 
 assert set(get_args(CheckStatusWord.__value__)) <= set(STATUSES)
+
+
+class ConditionTrialOut(BaseModel):
+    condition: str
+    shown: Annotated[str, Field(description="The condition with the values that were seen.")]
+    ok: bool
+    degrades: Annotated[bool, Field(description="When it does not hold, the check is degraded, not unhealthy.")]
+
+
+class TrialOut(BaseModel):
+    """What one probe led to; nothing of it is stored."""
+
+    outcome: Literal["healthy", "unknown", "degraded", "unhealthy"]
+    message: str
+    phase: Annotated[str, Field(description="Where it failed; empty when it did not.")]
+    duration_ms: float
+    phases: Annotated[dict[str, float], Field(description="Milliseconds of each phase of the probe.")]
+    values: Annotated[dict[str, str], Field(description="What was seen, by placeholder; of `BODY` the beginning.")]
+    conditions: list[ConditionTrialOut]
+
+    @classmethod
+    def of(cls, trial: Trial) -> "TrialOut":
+        return cls.model_validate(
+            {
+                "outcome": trial.outcome.name.lower(),
+                "message": trial.message,
+                "phase": trial.phase,
+                "duration_ms": trial.duration_us / 1_000,
+                "phases": {name: round(seconds * 1_000, 3) for name, seconds in trial.phases.items()},
+                "values": dict(trial.values),
+                "conditions": [
+                    ConditionTrialOut(condition=item.text, shown=item.shown, ok=item.ok, degrades=item.degrades)
+                    for item in trial.conditions
+                ],
+            }
+        )

@@ -7,8 +7,10 @@ from celery import shared_task
 from kombu.exceptions import OperationalError as BrokerError
 
 from core.pulse import record_pulse
-from ops.health import exposition, retention
+from ops.health import exposition, partitions, retention, rollup
 from ops.health.engine.claim import count_due_checks
+from ops.health.engine.clock_watch import watch_clock
+from ops.health.engine.connectivity import process_guard
 from ops.health.engine.probing import process_prober
 from ops.health.engine.seats import is_only_process, take_seat
 from ops.health.engine.shutdown import is_shutting_down
@@ -26,14 +28,19 @@ SHORT_TURN_SECONDS = 5.0
 def _process_engine() -> Engine:
     if is_only_process():
         return Engine(
-            process_prober(), should_stop=is_shutting_down, turn_seconds=SHORT_TURN_SECONDS, keeps_in_flight=True
+            process_prober(),
+            should_stop=is_shutting_down,
+            turn_seconds=SHORT_TURN_SECONDS,
+            keeps_in_flight=True,
+            guard=process_guard(),
         )
-    return Engine(process_prober(), should_stop=is_shutting_down)
+    return Engine(process_prober(), should_stop=is_shutting_down, guard=process_guard())
 
 
 @shared_task(name="health.tick", soft_time_limit=20, time_limit=30)  # type: ignore[untyped-decorator]
 def tick() -> None:
     """Give a sign of life, count what is due, and send one wake-up for every 200."""
+    watch_clock()
     record_pulse("worker")
     due = count_due_checks(limit=BATCH * MOST_WAKE_UPS)
     for _ in range(-(-due // BATCH)):
@@ -41,7 +48,9 @@ def tick() -> None:
             run_due_checks.apply_async(expires=WAKE_UP_EXPIRES_SECONDS)
         except (BrokerError, OSError) as error:
             log.warning("health.wake_up_failed", error=str(error), due=due)
-            return
+            break
+    if (guard := process_guard()) is not None:
+        guard.tell()
 
 
 @shared_task(  # type: ignore[untyped-decorator]
@@ -62,8 +71,16 @@ def run_due_checks() -> None:
         )
 
 
+@shared_task(name="health.roll_up", soft_time_limit=60, time_limit=90)  # type: ignore[untyped-decorator]
+def roll_up() -> None:
+    if steps := rollup.roll_up():
+        log.debug("health.rolled_up", steps=steps)
+
+
 @shared_task(name="health.prune_results", soft_time_limit=300, time_limit=330)  # type: ignore[untyped-decorator]
 def prune_results() -> None:
-    deleted = retention.prune_results()
+    """Of history what is over its horizon, and room for the days to come."""
+    made, dropped = partitions.keep_partitions()
+    deleted = retention.prune_history()
     exposition.forget_missing_checks()
-    log.info("health.results_pruned", deleted=deleted)
+    log.info("health.results_pruned", deleted=deleted, partitions_made=made, partitions_dropped=dropped)

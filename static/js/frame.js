@@ -94,6 +94,19 @@ if (toasts) {
   }).observe(toasts, { childList: true });
 }
 
+// A field that is there to be copied.
+document.addEventListener("click", async (event) => {
+  const field = document.getElementById(event.target.closest("[data-copy]")?.dataset.copy ?? "");
+  if (!field) return;
+  field.select();
+  try {
+    await navigator.clipboard.writeText(field.value);
+  } catch {
+    document.execCommand("copy"); // the only way where the page did not come over TLS
+  }
+  document.dispatchEvent(new CustomEvent("acted", { detail: { message: "Copied" } }));
+});
+
 // A filter control outside of its form sends it on change; what is empty stays out of the address.
 document.addEventListener("change", (event) => {
   const form = event.target.form;

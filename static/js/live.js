@@ -1,15 +1,20 @@
 // Polling, freshness, relative times, and the verdict in the title and the favicon.
-// The page's #live element carries what the server last said; a poll morphs it or answers 204.
+// The page's #live element carries what the server last said; a poll morphs it or answers 204. A page without it,
+// such as a form, asks for the verdict alone.
 
 const POLL_MS = 3000;
 const HIDDEN_POLL_MS = 10000;
+const VERDICT_POLL_MS = 15000;
 const SLOWEST_POLL_MS = 60000;
 
 const root = () => document.getElementById("live");
 const freshness = document.getElementById("freshness");
-const baseTitle = document.title;
+const lost = document.getElementById("lost");
+const said = (root() ?? document.body).dataset.headline;
+const baseTitle = said ? document.title.replace(`${said} · `, "") : document.title;
 
 let failures = 0;
+let answeredAt = Date.now();
 let timer = 0;
 let retryAt = 0;
 let inFlight = false;
@@ -44,6 +49,13 @@ function tickTimes() {
   }
 }
 
+// A screen that nobody touches must not pass off what it showed last as the present.
+function tickLost() {
+  if (!lost) return;
+  setText(lost.querySelector("[data-part=age]"), durationWords((Date.now() - answeredAt) / 1000));
+  lost.hidden = failures < 2;
+}
+
 function tickFreshness() {
   const live = root();
   if (!freshness || !live) return;
@@ -65,8 +77,7 @@ function tickFreshness() {
   }
 }
 
-function showVerdict() {
-  const { verdict, headline } = root()?.dataset ?? {};
+function showVerdict({ verdict, headline }) {
   if (headline !== undefined) document.title = headline ? `${headline} · ${baseTitle}` : baseTitle;
   const icon = document.querySelector("link[rel=icon]");
   const wanted = icon?.dataset[verdict ?? "unknown"];
@@ -124,15 +135,17 @@ document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
   inFlight = false;
   const answered = ctx.response && ctx.response.status < 400;
   failures = answered ? 0 : failures + 1;
+  if (answered) answeredAt = Date.now();
   schedule(askAgain ? 0 : nextDelay());
   askAgain = false;
   tickFreshness();
+  tickLost();
 });
 
 document.addEventListener("htmx:after:swap", () => {
   tickTimes();
   tickFreshness();
-  showVerdict();
+  if (root()) showVerdict(root().dataset);
 });
 
 document.addEventListener("acted", () => schedule(0));
@@ -144,8 +157,23 @@ addEventListener("online", () => schedule(0));
 setInterval(() => {
   tickTimes();
   tickFreshness();
+  tickLost();
 }, 1000);
 tickTimes();
 tickFreshness();
-showVerdict();
-if (root()) schedule(nextDelay());
+
+async function pollVerdict() {
+  try {
+    const response = await fetch(document.body.dataset.verdictUrl, { signal: AbortSignal.timeout(8000) });
+    if (response.ok) showVerdict(await response.json());
+  } catch {
+    // The next one may get through; a form is not about what is live.
+  }
+}
+
+if (root()) {
+  showVerdict(root().dataset);
+  schedule(nextDelay());
+} else if (document.body.dataset.verdictUrl) {
+  setInterval(pollVerdict, VERDICT_POLL_MS);
+}

@@ -14,7 +14,7 @@ from core.permissions import PUBLIC, Permission
 GUARD_THEMSELVES = ("admin/", "api/v1/")
 PUBLIC_ROUTES = {
     "login", "logout", "admin/login/", "healthz", "readyz", "metrics", "sd/prometheus",
-    "ping/", "api/v1/openapi.json", "api/v1/docs",
+    "ping/", "api/push/", "api/<int:project>/", "favicon.ico", "api/v1/openapi.json", "api/v1/docs",
 }  # fmt: skip
 
 

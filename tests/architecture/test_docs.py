@@ -11,10 +11,12 @@ from core.config import Config
 from core.config_errors import allowed_values, is_secret, variable
 from core.config_sources import LOCATORS
 from core.telemetry import metrics
+from ops.health.checks import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = (ROOT / "docs/configuration.md").read_text()
 METRICS = (ROOT / "docs/metrics.md").read_text()
+CHECKS = (ROOT / "docs/checks.md").read_text()
 DOCUMENTS = sorted(path for path in ROOT.glob("*.md")) + sorted((ROOT / "docs").rglob("*.md"))
 
 
@@ -61,6 +63,19 @@ def test_every_metric_is_documented_as_it_is() -> None:
     assert [row for row in rows if row not in METRICS] == []
     documented = set(re.findall(r"^\| `(quarterdeck_\w+)`", METRICS, re.MULTILINE))
     assert documented == {row.split("`")[1] for row in rows}
+
+
+def test_every_check_kind_is_documented_with_its_fields() -> None:
+    sections = {part.partition("\n")[0]: part for part in CHECKS.split("\n## ")[1:]}
+    sections.pop("Conditions")
+    documented = {
+        name: {
+            field for cell in re.findall(r"^\| (`.+?) \|", part, re.MULTILINE) for field in re.findall(r"`(\w+)`", cell)
+        }
+        for name, part in sections.items()
+    }
+
+    assert documented == {kind.name: set(kind.Config.model_fields) for kind in KINDS}
 
 
 def test_metrics_keep_to_the_conventions() -> None:

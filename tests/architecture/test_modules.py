@@ -6,7 +6,7 @@ from pathlib import Path
 import core
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("core", "entities", "ops", "tests")
+PACKAGES = ("core", "deploy", "entities", "ops", "tests")
 LINES_MAX = 400
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "manager", "managers", "base", "misc"}
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,9 @@ from pathlib import Path
 
 import psutil
 import psycopg
+from django.conf import settings
 
+from core.supervisor.static_folder import mark_collected
 from tests.services import free_port, wait_for
 
 CODE = Path(__file__).resolve().parents[2]
@@ -26,6 +29,13 @@ def instance_environment(data: Path, port: int, **settings: str) -> dict[str, st
     environment.pop("PROMETHEUS_MULTIPROC_DIR", None)
     environment |= {"QUARTERDECK_DATA_DIR": str(data), "QUARTERDECK_HTTP_PORT": str(port)}
     return environment | {f"QUARTERDECK_{name}": value for name, value in settings.items()}
+
+
+def seed_static_files(data: Path) -> None:
+    """Give a data folder the static files that the tests collected, which saves its first start most of its time."""
+    target = data / "static"
+    shutil.copytree(settings.STATIC_ROOT, target)
+    mark_collected(target)
 
 
 def create_database() -> dict[str, str]:
@@ -62,7 +72,7 @@ class Instance:
                 [sys.executable, CODE / "manage.py", "serve"],
                 env=instance_environment(self.data, self.port, **self.settings), stdout=console, stderr=console,
             )  # fmt: skip
-        wait_for(self._is_up, seconds=40, what="the instance")
+        wait_for(self._is_up, seconds=120, what="the instance")
 
     def _is_up(self) -> bool:
         assert self._process is not None

@@ -113,3 +113,11 @@ def test_every_page_of_access_opens(client: Client) -> None:
 
     for path in ("/admin/", "/admin/core/", TOKENS, f"{TOKENS}add/", AUDIT, USERS, f"{USERS}{user.pk}/change/"):
         assert client.get(path).status_code == 200
+
+
+def test_the_admin_leads_back_to_the_dashboard_in_its_colours(client: Client) -> None:
+    page = client.get("/admin/").content.decode()
+
+    assert '<a href="/">Dashboard</a>' in page
+    assert "css/admin." in page
+    assert "View site" not in page

@@ -52,6 +52,13 @@ def error_lines(load: Configure, **sources: object) -> list[str]:
     return caught.value.lines
 
 
+def test_what_is_coarser_is_kept_at_least_as_long(configure: Configure) -> None:
+    environment = {"KEEP_RESULTS_HOURS": "96", "KEEP_FINE_ROLLUPS_DAYS": "3", "KEEP_HOURLY_ROLLUPS_DAYS": "200"}
+    (line,) = error_lines(configure, environment=environment)
+    assert line.startswith("QUARTERDECK_KEEP_FINE_ROLLUPS_DAYS: 3 days are not allowed; ")
+    assert line.endswith("at least as long as QUARTERDECK_KEEP_RESULTS_HOURS")
+
+
 def test_defaults_need_nothing(configure: Configure) -> None:
     config: Config = configure()
 
@@ -124,6 +131,12 @@ def test_a_wrong_secret_is_never_shown(configure: Configure, name: str, value: s
 
     assert line.startswith(f"QUARTERDECK_{name}: the value is not allowed; expected ")
     assert "s3cret" not in line
+
+
+def test_a_wrong_secret_file_is_told_with_its_own_value(configure: Configure) -> None:
+    [line] = error_lines(configure, environment={"HTTP_PORT": "8001"}, secrets={"quarterdeck_http_port": "eighty"})
+
+    assert line.startswith("QUARTERDECK_HTTP_PORT: 'eighty' is not allowed")
 
 
 def test_every_wrong_setting_gets_its_line(configure: Configure) -> None:

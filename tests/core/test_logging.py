@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 import structlog
 
-from core.telemetry.logging import REDACTED, json_formatter, redact
+from core.redaction import REDACTED, redact
+from core.telemetry.logging import json_formatter
 
 
 @pytest.fixture

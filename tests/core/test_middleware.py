@@ -167,3 +167,12 @@ class TestDatabaseDown:
 
     def test_liveness_does_not_ask_it(self) -> None:
         assert self.client.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize(("path", "status"), [("/", 503), ("/api/v1/entities", 503), ("/healthz", 200)])
+def test_while_the_database_is_silent_whoever_needs_it_is_told_at_once(
+    client: Client, path: str, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.middleware.is_silent", lambda: True)
+
+    assert client.get(path).status_code == status

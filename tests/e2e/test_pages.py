@@ -9,7 +9,9 @@ from tests.fleet import add_fleet
 
 MOST_BYTES = 200_000
 PHONE = 390
-LOOKS = pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", PHONE)])
+LOOKS = pytest.mark.parametrize(
+    ("theme", "width"), [("light", 1440), ("dark", 1440), ("light", PHONE), ("dark", PHONE)]
+)
 
 PAGES = {
     "overview": "/",
@@ -26,7 +28,11 @@ PAGES = {
     "delete entity, refused": "/entities/payments-db/delete",
     "checks": "/checks",
     "check": "/checks/{check}",
+    "check, other range": "/checks/{check}?range=7d",
+    "wall": "/wall",
+    "wall, narrowed": "/wall?team=payments",
     "new check": "/new/check?entity=payments-db",
+    "new check of http": "/new/check?entity=payments-db&kind=http",
     "new heartbeat": "/new/check?entity=payments-db&kind=heartbeat",
     "edit check": "/checks/{check}/edit",
     "delete check": "/checks/{check}/delete",
@@ -61,7 +67,7 @@ def test_every_page_is_accessible_silent_and_fits_a_phone(theme: str, width: int
 def test_pages_of_an_empty_catalogue_are_accessible(theme: str, width: int, sign_in: SignIn) -> None:
     visitor = sign_in(Role.EDITOR, theme=theme, width=width)
 
-    for path in ("/", "/entities", "/checks"):
+    for path in ("/", "/entities", "/checks", "/wall"):
         inspect(visitor, path)
 
 

@@ -4,6 +4,7 @@ from django.core.management.commands.migrate import Command as Migrate
 from django.db import connection
 
 from core.migration import only_one_migrates, patient_connection
+from ops.health.partitions import keep_partitions
 
 
 class Command(Migrate):
@@ -15,3 +16,4 @@ class Command(Migrate):
             return
         with patient_connection(), only_one_migrates():
             super().handle(*args, **options)
+            keep_partitions()

@@ -4,11 +4,21 @@ import inspect
 import re
 
 from core.registry import Registry
+from ops.health.checks.actuator import ActuatorKind
+from ops.health.checks.celery import CeleryKind
+from ops.health.checks.composite import CompositeKind
+from ops.health.checks.dns import DnsKind
+from ops.health.checks.grpc import GrpcKind
 from ops.health.checks.heartbeat import HeartbeatKind
 from ops.health.checks.http import HttpKind
+from ops.health.checks.icmp import IcmpKind
 from ops.health.checks.kind import CheckKind, KindConfig
 from ops.health.checks.platform import PlatformKind
+from ops.health.checks.postgres import PostgresKind
+from ops.health.checks.prometheus import PrometheusKind
+from ops.health.checks.redis import RedisKind
 from ops.health.checks.tcp import TcpKind
+from ops.health.checks.tls import TlsKind
 from ops.health.conditions import ConditionSyntaxError, parse_condition
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
@@ -16,7 +26,7 @@ _PLACEHOLDER = re.compile(r"[A-Z][A-Z_]{0,31}")
 COMMON_FIELDS = frozenset(
     {
         "name", "kind", "interval", "timeout", "conditions", "degraded_conditions", "degraded_above",
-        "failure_threshold", "success_threshold", "paused", "entity",
+        "failure_threshold", "success_threshold", "retry_interval", "upside_down", "severity", "paused", "entity",
     }
 )  # fmt: skip
 """Fields of every check; a kind's own may not be called so."""
@@ -48,5 +58,15 @@ def register_kind(kind: CheckKind) -> None:
 KINDS: Registry[CheckKind] = Registry("check kind", validate=validate_kind)
 register_kind(HttpKind())
 register_kind(TcpKind())
+register_kind(TlsKind())
+register_kind(ActuatorKind())
+register_kind(PrometheusKind())
 register_kind(HeartbeatKind())
+register_kind(DnsKind())
+register_kind(IcmpKind())
+register_kind(RedisKind())
+register_kind(PostgresKind())
+register_kind(CeleryKind())
+register_kind(GrpcKind())
+register_kind(CompositeKind())
 register_kind(PlatformKind())

@@ -6,7 +6,7 @@ one epoll of our own and the loop watches that: a fifth less CPU for a probe.
 
 import asyncio
 import select
-import weakref
+import threading
 
 import pycurl
 
@@ -22,7 +22,7 @@ class CurlLoop:
     """Transfers of one event loop; used from that loop's thread alone."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+        self.loop = loop
         self._epoll = select.epoll()
         self._watched: set[int] = set()
         self._timer: asyncio.Handle | None = None
@@ -34,7 +34,7 @@ class CurlLoop:
 
     async def perform(self, handle: pycurl.Curl) -> None:
         """Run one transfer. Raises ``pycurl.error``; when cancelled, the transfer is given up."""
-        future = self._waiting[handle] = self._loop.create_future()
+        future = self._waiting[handle] = self.loop.create_future()
         self._multi.add_handle(handle)
         try:
             await future
@@ -60,9 +60,9 @@ class CurlLoop:
             self._timer = None
         # Never at once: libcurl must not be entered from its own callback.
         if milliseconds == 0:
-            self._timer = self._loop.call_soon(self._serve_timer)
+            self._timer = self.loop.call_soon(self._serve_timer)
         elif milliseconds > 0:
-            self._timer = self._loop.call_later(milliseconds / 1000, self._serve_timer)
+            self._timer = self.loop.call_later(milliseconds / 1000, self._serve_timer)
 
     def _serve_timer(self) -> None:
         self._timer = None
@@ -89,12 +89,17 @@ class CurlLoop:
                     future.set_exception(pycurl.error(code, text))
 
 
-_loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, CurlLoop] = weakref.WeakKeyDictionary()
+class _Here(threading.local):
+    curl_loop: CurlLoop | None = None
+
+
+_here = _Here()
 
 
 def running_curl_loop() -> CurlLoop:
     """The one of the running event loop: libcurl keeps its name cache and the parsed certificate store there."""
     loop = asyncio.get_running_loop()
-    if (found := _loops.get(loop)) is None:
-        found = _loops[loop] = CurlLoop(loop)
+    found = _here.curl_loop
+    if found is None or found.loop is not loop:
+        found = _here.curl_loop = CurlLoop(loop)
     return found

@@ -1,25 +1,91 @@
-"""``heartbeat``: the target reports by itself, to its ping address; silence past period and grace is the failure.
+"""``heartbeat``: the target reports by itself, to its ping address; silence past its time and grace is the failure.
 
 The ping address takes ``/start``, ``/fail``, ``/log`` and an exit status as Healthchecks does. The engine probes a
 heartbeat only when its deadline passed, so a probe always tells of silence.
 """
 
+from functools import cache
 from typing import Annotated, ClassVar
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, Field
 
 from core.durations import format_duration_ms
 from core.egress import Endpoint
+from core.text import Line
+from ops.health.checks.expectation import Expectation, cron_period_ms
 from ops.health.checks.fields import Duration, between
-from ops.health.checks.kind import Expectation, KindConfig, Observation, ProbeContext, ProbeFailed
+from ops.health.checks.kind import KindConfig, Observation, Presentation, ProbeContext, ProbeFailed
 
 BOUNDS_MS = (1_000, 400 * 86_400_000)
 """Of period and grace: a yearly job, and a month for it to be late."""
 
+CRON_FIELDS = 5
+
+
+@cache
+def _timezones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _check_cron(value: str) -> str:
+    cron = " ".join(value.split())
+    if len(cron.split()) != CRON_FIELDS:
+        raise ValueError("expected five fields: minute, hour, day of the month, month, day of the week")
+    if cron_period_ms(cron, "UTC") > BOUNDS_MS[1]:
+        raise ValueError("comes less than once a year")
+    return cron
+
+
+def _check_timezone(value: str) -> str:
+    if value not in _timezones():
+        raise ValueError("expected a time zone such as UTC or Europe/Berlin")
+    return value
+
+
+Cron = Annotated[Line, Field(max_length=100), AfterValidator(_check_cron)]
+Timezone = Annotated[Line, Field(max_length=64), AfterValidator(_check_timezone)]
+
 
 class HeartbeatConfig(KindConfig):
-    """``period`` is the time from one ping to the next, ``grace`` how late one may be, or how long a run may take."""
+    """``period`` is the time from one ping to the next, ``grace`` how late one may be, or how long a run may take.
 
-    period: Annotated[Duration, between(BOUNDS_MS)] = 86_400_000
-    grace: Annotated[Duration, between(BOUNDS_MS)] = 3_600_000
+    ``cron`` takes the place of the period: one ping for each of its times in ``timezone``.
+    """
+
+    presentation: ClassVar[Presentation] = Presentation(
+        title="Heartbeat",
+        summary="Waits for a sign of life that the job itself sends, as a request to its ping address.",
+        glyph="M1.5 8.5H5l1.6-5 2.8 9 1.6-4h3.5",
+        waits=True,
+    )
+
+    period: Annotated[Duration, between(BOUNDS_MS)] = Field(
+        86_400_000,
+        title="Period",
+        description="Time from one ping to the next.",
+        examples=["12h"],
+    )
+    grace: Annotated[Duration, between(BOUNDS_MS)] = Field(
+        3_600_000,
+        title="Grace",
+        description="How late a ping may be before the check fails.",
+        examples=["30m"],
+    )
+    cron: Cron | None = Field(
+        None,
+        title="Cron",
+        description="Minute, hour, day, month, weekday. Instead of the period.",
+        examples=["30 2 * * 1-5"],
+        json_schema_extra={"advanced": True},
+    )
+    timezone: Timezone = Field(
+        "UTC",
+        title="Time zone",
+        description="Of the cron expression.",
+        examples=["Europe/Berlin"],
+        json_schema_extra={"advanced": True},
+    )
 
 
 class HeartbeatKind:
@@ -32,8 +98,14 @@ class HeartbeatKind:
         return []
 
     def expectation(self, config: HeartbeatConfig) -> Expectation:
-        return Expectation(period_ms=config.period, grace_ms=config.grace)
+        if config.cron is None:
+            return Expectation(config.period, config.grace)
+        return Expectation(cron_period_ms(config.cron, config.timezone), config.grace, config.cron, config.timezone)
 
     async def probe(self, config: HeartbeatConfig, context: ProbeContext) -> Observation:  # noqa: ARG002
-        period, grace = format_duration_ms(config.period), format_duration_ms(config.grace)
-        raise ProbeFailed("deadline", f"no ping in time: expected one every {period}, with {grace} of grace")
+        often = f"every {format_duration_ms(config.period)}"
+        if config.cron is not None:
+            often = f"at {config.cron} {config.timezone}"
+        raise ProbeFailed(
+            "deadline", f"no ping in time: expected one {often}, with {format_duration_ms(config.grace)} of grace"
+        )

@@ -1,29 +1,24 @@
 """``http``: a request is answered as its conditions say."""
 
-import time
-from typing import ClassVar
-from urllib.parse import urlsplit
+import asyncio
+from typing import Any, ClassVar
 
-import pycurl
-
-from core.egress import Endpoint, TargetRefused
-from ops.health.checks.curl_loop import CurlLoop, running_curl_loop
-from ops.health.checks.http_config import HttpConfig, endpoint_of, validate_url
-from ops.health.checks.http_errors import explain_failure
-from ops.health.checks.http_transfer import Answer, Request, Transfer, find_certificate_expiry
-from ops.health.checks.kind import KindConfig, Observation, ProbeContext, ProbeFailed
+from core.egress import Endpoint
+from ops.health.checks.expression import compile_expression
+from ops.health.checks.http_config import HttpConfig, endpoint_of
+from ops.health.checks.http_fetch import HTTP_PLACEHOLDERS, fetch
+from ops.health.checks.kind import Finding, KindConfig, Observation, ProbeContext
 from ops.health.conditions import Body
+from ops.health.domain import Status
 
-MAX_REDIRECTS = 3
-_METHOD_KEEPING = frozenset({307, 308})
+INLINE_BYTES = 16_384
+"""A longer body is searched in a thread: at worst an expression takes seconds for a mebibyte."""
 
 
 class HttpKind:
     name: ClassVar[str] = "http"
     Config: ClassVar[type[KindConfig]] = HttpConfig
-    placeholders: ClassVar[frozenset[str]] = frozenset(
-        {"STATUS", "BODY", "IP", "CONNECTED", "RESPONSE_TIME", "CERTIFICATE_EXPIRATION"}
-    )
+    placeholders: ClassVar[frozenset[str]] = HTTP_PLACEHOLDERS
     default_conditions: ClassVar[tuple[str, ...]] = ("[STATUS] >= 200", "[STATUS] < 400")
 
     def targets(self, config: HttpConfig) -> list[Endpoint]:
@@ -33,94 +28,19 @@ class HttpKind:
         return None
 
     async def probe(self, config: HttpConfig, context: ProbeContext) -> Observation:
-        """Raises ``ProbeFailed``. A redirect is a request of its own: judged anew, within the same time in all."""
-        request = Request(config.url, config.method, config.header_lines, config.body_bytes, config.verify_tls)
-        spent = 0.0
-        phases: dict[str, float] = {}
-        for _hop in range(MAX_REDIRECTS + 1):
-            try:
-                answer = await _perform(request, context, context.timeout_seconds - spent)
-            except ProbeFailed as failed:
-                failed.duration_us += round(spent * 1e6)
-                raise
-            spent += answer.seconds
-            for phase, seconds in answer.phases.items():
-                phases[phase] = phases.get(phase, 0.0) + seconds
-            if not (config.follow_redirects and answer.location):
-                return _observe(answer, spent, phases)
-            request = _redirected(request, answer, context, spent)
-        raise ProbeFailed("receive", f"more than {MAX_REDIRECTS} redirects", duration_us=round(spent * 1e6))
+        """Raises ``ProbeFailed``."""
+        seen = await fetch(config.request, context, follow_redirects=config.follow_redirects)
+        if config.expect_body is not None and not await _matches(config.expect_body, seen.values["BODY"]):
+            seen.finding = Finding(Status.UNHEALTHY, f"the body does not match {config.expect_body}", "body")
+        return seen
 
 
-async def _perform(request: Request, context: ProbeContext, seconds: float) -> Answer:
-    loop = running_curl_loop()
-    ends_at = time.monotonic() + seconds
-    transfer = Transfer(request, context, seconds)
-    try:
-        await loop.perform(transfer.handle)
-        return transfer.read_answer()
-    except pycurl.error as error:
-        failure = explain_failure(transfer, code=error.args[0], text=str(error.args[1]), allowed_seconds=seconds)
-        if failure.phase == "tls" and "expired" in failure.message:
-            await _add_expiry_date(failure, loop, request, context, ends_at=ends_at)
-        raise failure from None
-    finally:
-        transfer.close()
+async def _matches(expression: str, body: Body) -> bool:
+    program, text = compile_expression(expression), body.text
+    if len(body.data) <= INLINE_BYTES:
+        return _search(program, text)
+    return await asyncio.get_running_loop().run_in_executor(None, _search, program, text)
 
 
-async def _add_expiry_date(
-    failure: ProbeFailed, loop: CurlLoop, request: Request, context: ProbeContext, *, ends_at: float
-) -> None:
-    """A refused certificate is out of reach: look at it, in the time that is left, in a handshake that trusts it."""
-    if (left := ends_at - time.monotonic()) <= 0:
-        return
-    look = Transfer(request, context, min(2.0, left), handshake_only=True)
-    try:
-        await loop.perform(look.handle)
-        if (expires := find_certificate_expiry(look.handle)) is not None:
-            failure.message = f"certificate expired on {time.strftime('%Y-%m-%d', time.gmtime(expires))}"
-    except pycurl.error:
-        pass
-    finally:
-        look.close()
-
-
-def _observe(answer: Answer, seconds: float, phases: dict[str, float]) -> Observation:
-    values: dict[str, object] = {
-        "STATUS": answer.status,
-        "BODY": Body(answer.body),
-        "IP": answer.address,
-        "CONNECTED": True,
-    }
-    if answer.certificate_expires is not None:
-        values["CERTIFICATE_EXPIRATION"] = round((answer.certificate_expires - time.time()) * 1000)
-    return Observation(duration_us=round(seconds * 1e6), values=values, phases=phases)
-
-
-def _redirected(request: Request, answer: Answer, context: ProbeContext, spent: float) -> Request:
-    """The next request. Another origin gets neither headers nor body: each may hold credentials."""
-    duration_us = round(spent * 1e6)
-    try:
-        url = validate_url(answer.location)
-        endpoint = endpoint_of(url)
-        context.policy.check_host(endpoint.host, endpoint.port)
-    except TargetRefused as refused:
-        raise ProbeFailed("refused", f"redirect refused: {refused.message}", duration_us=duration_us) from None
-    except ValueError:
-        raise ProbeFailed("refused", "redirect to something else than a web address", duration_us=duration_us) from None
-    same_origin = _origin(url) == _origin(request.url)
-    keeps_method = answer.status in _METHOD_KEEPING or request.method in {"GET", "HEAD"}
-    if keeps_method and request.body is not None and not same_origin:
-        message = "redirect would send the body to another host"
-        raise ProbeFailed("refused", message, duration_us=duration_us)
-    return Request(
-        url,
-        request.method if keeps_method else "GET",
-        request.header_lines if same_origin else (),
-        request.body if keeps_method else None,
-        request.verify_tls,
-    )
-
-
-def _origin(url: str) -> tuple[str, Endpoint]:
-    return urlsplit(url).scheme, endpoint_of(url)
+def _search(program: Any, text: str) -> bool:
+    return program.search(text) is not None

@@ -1,16 +1,31 @@
 """The fields of an ``http`` check, and what may stand in them."""
 
+import base64
 import re
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import (
+    AfterValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    SecretStr,
+    SerializationInfo,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from core.egress import Endpoint
-from core.telemetry.logging import REDACTED, redact
-from ops.health.checks.kind import KindConfig
+from core.redaction import REDACTED, is_secret_name, redact
+from core.secrets import MASK, mask_sealed
+from ops.health.checks.expression import Expression
+from ops.health.checks.fields import Secret, open_secret, write_secret
+from ops.health.checks.http_request import Request
+from ops.health.checks.kind import KindConfig, Presentation
 
 # A URL is read twice, here and by libcurl. Only characters about which all readers agree may be in it.
 _URL = re.compile(
@@ -53,29 +68,69 @@ def mask_url(url: str) -> str:
     return str(redact(address)) + mark + _QUERY_VALUE.sub(rf"\g<name>{REDACTED}", query)
 
 
-def _validate_headers(headers: dict[str, str]) -> dict[str, str]:
+def _read_header_value(value: Any, info: ValidationInfo) -> str:
+    text = open_secret(value, info)
+    if not isinstance(text, str):
+        raise PydanticCustomError("string_type", "Input should be a valid string")
+    return text
+
+
+def _write_header_value(value: str | SecretStr, info: SerializationInfo) -> Any:
+    return write_secret(value, info) if isinstance(value, SecretStr) else value
+
+
+def _validate_headers(headers: dict[str, str]) -> dict[str, str | SecretStr]:
+    """The headers, those that may sign in as secrets."""
     for name, value in headers.items():
         if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
             raise ValueError(f"not a header: {name[:40]!r}")
         if name.lower() in _OWN_HEADERS:
             raise ValueError(f"the probe itself sets {name}")
-    return headers
+    return {name: SecretStr(value) if value and is_secret_name(name) else value for name, value in headers.items()}
 
 
 type Url = Annotated[str, Field(max_length=2000), AfterValidator(validate_url)]
-type Headers = Annotated[dict[str, str], Field(max_length=50), AfterValidator(_validate_headers)]
+type HeaderValue = Annotated[
+    str | SecretStr,
+    PlainValidator(_read_header_value, json_schema_input_type=str),
+    PlainSerializer(_write_header_value),
+]
+type Headers = Annotated[dict[str, HeaderValue], Field(max_length=50), AfterValidator(_validate_headers)]
 type Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-class HttpConfig(KindConfig):
-    """One request. Redirects are followed on demand, at most three, without headers and body on another origin."""
+class RequestConfig(KindConfig):
+    """Whom a check asks over HTTP, and as whom; ``basic_user`` with its password, or ``bearer_token``."""
 
-    url: Url
-    method: Method = "GET"
-    headers: Headers = Field(default_factory=dict)
-    body: Annotated[str, Field(max_length=65_536)] | None = None
-    follow_redirects: bool = False
-    verify_tls: bool = True
+    url: Url = Field(title="Address", examples=["https://payments.example.com/health"])
+    headers: Headers = Field(
+        default_factory=dict,
+        title="Headers",
+        description="One a line.",
+        examples=["Accept: application/json"],
+        json_schema_extra={"advanced": True},
+    )
+    basic_user: Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^:\x00-\x1f]+$")] | None = Field(
+        None, title="User", description="Of HTTP basic authentication.", json_schema_extra={"advanced": True}
+    )
+    basic_password: Secret | None = Field(None, title="Password", json_schema_extra={"advanced": True})
+    bearer_token: Secret | None = Field(None, title="Bearer token", json_schema_extra={"advanced": True})
+    verify_tls: bool = Field(
+        True,  # noqa: FBT003 - the default of a field
+        title="Verify the certificate",
+        json_schema_extra={"advanced": True},
+    )
+
+    @model_validator(mode="after")
+    def _signs_in_once(self) -> Self:
+        if (self.basic_user is None) != (self.basic_password is None):
+            raise ValueError("basic_user and basic_password belong together")
+        ways = [self.basic_user, self.bearer_token, *(name for name in self.headers if name.lower() == "authorization")]
+        if sum(way is not None for way in ways) > 1:
+            raise ValueError("give one of basic_user, bearer_token and the header Authorization")
+        if self.bearer_token is not None and not _HEADER_VALUE.fullmatch(_plain(self.bearer_token)):
+            raise ValueError("bearer_token is not what a header can carry")
+        return self
 
     @classmethod
     def masked(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,7 +139,7 @@ class HttpConfig(KindConfig):
         if isinstance(url := fields.get("url"), str):
             shown["url"] = mask_url(url)
         if headers := fields.get("headers"):
-            shown["headers"] = dict.fromkeys(headers, REDACTED) if isinstance(headers, dict) else REDACTED
+            shown["headers"] = _mask_headers(mask_sealed(headers)) if isinstance(headers, dict) else REDACTED
         if fields.get("body"):
             shown["body"] = REDACTED
         return shown
@@ -92,8 +147,65 @@ class HttpConfig(KindConfig):
     @cached_property
     def header_lines(self) -> tuple[str, ...]:
         # A name with ";" instead of ":" is libcurl's way to send a header without a value.
-        return tuple(f"{name}: {value}" if value.strip() else f"{name};" for name, value in self.headers.items())
+        plain = ((name, _plain(value)) for name, value in self.headers.items())
+        lines = [f"{name}: {value}" if value.strip() else f"{name};" for name, value in plain]
+        if self.bearer_token is not None:
+            lines.append(f"Authorization: Bearer {_plain(self.bearer_token)}")
+        elif self.basic_user is not None and self.basic_password is not None:
+            pair = f"{self.basic_user}:{_plain(self.basic_password)}".encode()
+            lines.append(f"Authorization: Basic {base64.b64encode(pair).decode()}")
+        return tuple(lines)
+
+    @property
+    def request(self) -> Request:
+        return Request(self.url, "GET", self.header_lines, None, self.verify_tls)
+
+
+class HttpConfig(RequestConfig):
+    """One request. Redirects are followed on demand, at most three, without headers and body on another origin."""
+
+    presentation: ClassVar[Presentation] = Presentation(
+        title="HTTP",
+        summary="Requests an address and judges the answer: its status, its body, how long it took.",
+        glyph="M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2ZM2 8h12M8 2c3.5 3.5 3.5 8.5 0 12M8 2c-3.5 3.5-3.5 8.5 0 12",
+        suggested={"interval": "30s", "timeout": "5s"},
+        conditions=("[STATUS] == 200", "[BODY].status == ok"),
+    )
+
+    method: Method = Field("GET", title="Method", json_schema_extra={"advanced": True})
+    body: Annotated[str, Field(max_length=65_536)] | None = Field(
+        None, title="Body", json_schema_extra={"advanced": True, "multiline": True}
+    )
+    follow_redirects: bool = Field(
+        False,  # noqa: FBT003 - the default of a field
+        title="Follow redirects, three at most",
+        json_schema_extra={"advanced": True},
+    )
+    http2: bool = Field(
+        False,  # noqa: FBT003 - the default of a field
+        title="Ask by HTTP/2",
+        json_schema_extra={"advanced": True},
+    )
+    expect_body: Expression | None = Field(
+        None,
+        title="Body matches",
+        description="A regular expression (RE2) found anywhere in the body.",
+        examples=["ready|healthy"],
+        json_schema_extra={"advanced": True},
+    )
+
+    @property
+    def request(self) -> Request:
+        return Request(self.url, self.method, self.header_lines, self.body_bytes, self.verify_tls, self.http2)
 
     @cached_property
     def body_bytes(self) -> bytes | None:
         return None if self.body is None else self.body.encode()
+
+
+def _plain(value: str | SecretStr) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+def _mask_headers(headers: Mapping[str, Any]) -> dict[str, str]:
+    return {name: MASK if value == MASK else REDACTED for name, value in headers.items()}

@@ -64,6 +64,12 @@ def _certificate_error(text: str, endpoint: Endpoint) -> str:
         return "certificate is not valid yet"
     if "subject name" in text or "alternative" in text:
         return f"certificate is not for {endpoint.host}"
+    if "self-signed certificate in" in text or "self signed certificate in" in text:
+        return "certificate is from an unknown authority"
+    if "self-signed" in text or "self signed" in text:
+        return "certificate is self-signed"
+    if "issuer certificate" in text:
+        return "certificate is from an unknown authority, or its chain is not complete"
     return f"certificate is not trusted: {text.rpartition(': ')[2].partition(' (')[0][:100]}"
 
 

@@ -11,6 +11,7 @@ import pycurl
 
 from core import __version__
 from core.egress import TargetRefused
+from ops.health.checks.http_request import Request
 from ops.health.checks.kind import ProbeContext
 
 BODY_LIMIT_BYTES = 1_048_576
@@ -21,15 +22,6 @@ _USER_AGENT = f"Quarterdeck/{__version__}"
 _NO_SOCKET = -1
 _SPARE_HANDLES = 256
 _spare: list[pycurl.Curl] = []
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    url: str
-    method: str
-    header_lines: tuple[str, ...]
-    body: bytes | None
-    verify_tls: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +37,21 @@ class Answer:
     certificate_expires: float | None
 
 
+def _set_constants(handle: pycurl.Curl) -> pycurl.Curl:
+    """What is the same for every request; it stays on the handle from one to the next."""
+    set_option = handle.setopt
+    set_option(pycurl.NOSIGNAL, 1)
+    set_option(pycurl.FRESH_CONNECT, 1)
+    set_option(pycurl.FORBID_REUSE, 1)
+    set_option(pycurl.SSL_SESSIONID_CACHE, 0)  # a session that is resumed shows no certificate, and verifies none
+    set_option(pycurl.PROXY, "")  # the environment's proxy would be dialled unjudged
+    set_option(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
+    set_option(pycurl.DNS_CACHE_TIMEOUT, NAME_CACHE_SECONDS)
+    set_option(pycurl.ACCEPT_ENCODING, "")
+    set_option(pycurl.USERAGENT, _USER_AGENT)
+    return handle
+
+
 class Transfer:
     """A handle set up for one request. ``close`` gives the handle back; the object is not used afterwards."""
 
@@ -58,50 +65,45 @@ class Transfer:
         self._chunks: list[bytes] = []
         self._size = 0
         self._tls = request.url.startswith("https:")
-        self.handle = _spare.pop() if _spare else pycurl.Curl()
-        self._set_connection(max(1, round(seconds * 1000)))
-        if handshake_only:
-            self._trust_any_certificate()
-            self.handle.setopt(pycurl.CONNECT_ONLY, 1)
-        else:
-            self._set_request(context.traceparent)
-
-    def _set_connection(self, timeout_ms: int) -> None:
+        self.handle = _spare.pop() if _spare else _set_constants(pycurl.Curl())
+        self._is_altered = False
         set_option = self.handle.setopt
-        set_option(pycurl.URL, self.request.url)
-        set_option(pycurl.NOSIGNAL, 1)
-        set_option(pycurl.TIMEOUT_MS, timeout_ms)
-        set_option(pycurl.CONNECTTIMEOUT_MS, timeout_ms)
-        set_option(pycurl.FRESH_CONNECT, 1)
-        set_option(pycurl.FORBID_REUSE, 1)
-        set_option(pycurl.PROXY, "")  # the environment's proxy would be dialled unjudged
-        set_option(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
-        set_option(pycurl.DNS_CACHE_TIMEOUT, NAME_CACHE_SECONDS)
+        set_option(pycurl.URL, request.url)
+        set_option(pycurl.TIMEOUT_MS, max(1, round(seconds * 1000)))
         set_option(pycurl.OPENSOCKETFUNCTION, self._open_socket)
+        set_option(pycurl.WRITEFUNCTION, self._take)
+        if request.connect_to:
+            self._alter(pycurl.CONNECT_TO, [request.connect_to])
         if self._tls:
             set_option(pycurl.OPT_CERTINFO, 1)
             set_option(pycurl.CAINFO, _CA_FILE)
-            if not self.request.verify_tls:
-                self._trust_any_certificate()
+            if not request.verify_tls:
+                self._alter(pycurl.SSL_VERIFYPEER, 0)
+                self._alter(pycurl.SSL_VERIFYHOST, 0)
+        if handshake_only:
+            self._alter(pycurl.CONNECT_ONLY, 1)
+        else:
+            self._set_request(context.traceparent)
 
-    def _trust_any_certificate(self) -> None:
-        self.handle.setopt(pycurl.SSL_VERIFYPEER, 0)
-        self.handle.setopt(pycurl.SSL_VERIFYHOST, 0)
+    def _alter(self, option: int, value: object) -> None:
+        """Set what the next request must not find on the handle."""
+        self._is_altered = True
+        self.handle.setopt(option, value)
 
     def _set_request(self, traceparent: str) -> None:
-        set_option, request = self.handle.setopt, self.request
+        request = self.request
         # Without "Accept-Encoding: identity" it would ask for compression; it decodes what comes compressed anyway.
         own = (f"traceparent: {traceparent}", "Accept-Encoding: identity", "Expect:")
-        set_option(pycurl.HTTPHEADER, [*own, *request.header_lines])
-        set_option(pycurl.ACCEPT_ENCODING, "")
-        set_option(pycurl.USERAGENT, _USER_AGENT)
-        set_option(pycurl.WRITEFUNCTION, self._take)
+        self.handle.setopt(pycurl.HTTPHEADER, [*own, *request.header_lines])
+        if request.http2:
+            version = pycurl.CURL_HTTP_VERSION_2TLS if self._tls else pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE
+            self._alter(pycurl.HTTP_VERSION, version)
         if request.body is not None:
-            set_option(pycurl.POSTFIELDS, request.body)
+            self._alter(pycurl.POSTFIELDS, request.body)
         if request.method == "HEAD":
-            set_option(pycurl.NOBODY, 1)
+            self._alter(pycurl.NOBODY, 1)
         elif request.method != "GET" or request.body is not None:
-            set_option(pycurl.CUSTOMREQUEST, request.method)
+            self._alter(pycurl.CUSTOMREQUEST, request.method)
 
     def _open_socket(self, _purpose: int, address: Any) -> int:
         """Judge the address that is about to be dialled, whatever led to it."""
@@ -146,11 +148,14 @@ class Transfer:
         )
 
     def close(self) -> None:
-        if len(_spare) < _SPARE_HANDLES:
-            self.handle.reset()
-            _spare.append(self.handle)
-        else:
+        self._chunks.clear()  # the handle refers to this object until its next request
+        if len(_spare) >= _SPARE_HANDLES:
             self.handle.close()
+            return
+        if self._is_altered:
+            self.handle.reset()
+            _set_constants(self.handle)
+        _spare.append(self.handle)
 
 
 def find_certificate_expiry(handle: pycurl.Curl) -> float | None:

@@ -7,13 +7,22 @@ import asyncio
 import time
 from typing import ClassVar, Literal
 
+from pydantic import Field
+
 from core.egress import Endpoint
 from core.readiness import Component, read_component
-from ops.health.checks.kind import KindConfig, Observation, ProbeContext, ProbeFailed
+from ops.health.checks.kind import KindConfig, Observation, Presentation, ProbeContext, ProbeFailed
 
 
 class PlatformConfig(KindConfig):
-    component: Literal["web", "worker", "scheduler", "database", "broker"]
+    presentation: ClassVar[Presentation] = Presentation(
+        title="Quarterdeck itself",
+        summary="Asks one of the parts that this dashboard runs on.",
+        glyph="M2.5 11.5a5.5 5.5 0 0 1 11 0ZM8 11.5 10.5 8M1.5 13.5h13",
+        suggested={"interval": "30s", "timeout": "5s"},
+    )
+
+    component: Literal["web", "worker", "scheduler", "database", "broker"] = Field(title="Part")
 
 
 class PlatformKind:

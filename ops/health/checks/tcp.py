@@ -1,35 +1,119 @@
-"""``tcp``: a connection can be opened."""
+"""``tcp``: a connection can be opened; when asked to, something is sent, and the answer is as expected."""
 
-import asyncio
-import os
-import socket
-import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import Any, ClassVar
+import re
+from functools import cached_property
+from typing import Annotated, ClassVar, Self
 
-from core.durations import describe_duration_ms
-from core.egress import Endpoint, TargetRefused
+from pydantic import AfterValidator, Field, model_validator
+
+from core.egress import Endpoint
+from ops.health.checks.attempt import Stream, attempt
 from ops.health.checks.fields import Host, Port
-from ops.health.checks.kind import MAX_IN_FLIGHT, KindConfig, Observation, ProbeContext, ProbeFailed
+from ops.health.checks.kind import KindConfig, Observation, Presentation, ProbeContext
+from ops.health.checks.patterns import BytesPattern, compile_pattern
+from ops.health.conditions import Body
 
-type _Found = tuple[int, int, int, str, Any]
-"""An entry of ``getaddrinfo``."""
+ANSWER_LIMIT = 16_384
+"""Bytes of an answer that are looked at; expected is what comes within them."""
 
-_lookups = ThreadPoolExecutor(MAX_IN_FLIGHT, thread_name_prefix="lookup")
-"""Threads are made as they are needed. The loop's own four would let four names that hang hold up all others."""
+_ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|(.)|$)", re.DOTALL)
+_ESCAPED = {"r": "\r", "n": "\n", "t": "\t", "0": "\0", "\\": "\\"}
+
+
+def unescape(text: str) -> bytes:
+    r"""The bytes that a text with ``\r``, ``\n``, ``\t``, ``\0``, ``\\`` and ``\x1b`` stands for; the rest is UTF-8.
+
+    Raises ``ValueError`` for any other escape.
+    """
+
+    def bytes_of(found: re.Match[str]) -> bytes:
+        if found[1]:
+            return bytes.fromhex(found[1])
+        if found[2] not in _ESCAPED:
+            raise ValueError(r"known escapes are \r \n \t \0 \\ and \x41; write \\ for a backslash")
+        return _ESCAPED[found[2]].encode()
+
+    parts, position = [], 0
+    for found in _ESCAPE.finditer(text):
+        parts += [text[position : found.start()].encode(), bytes_of(found)]
+        position = found.end()
+    return b"".join([*parts, text[position:].encode()])
+
+
+def _check_escapes(value: str) -> str:
+    unescape(value)
+    return value
+
+
+type Escaped = Annotated[str, Field(min_length=1, max_length=4_096), AfterValidator(_check_escapes)]
 
 
 class TcpConfig(KindConfig):
-    host: Host
-    port: Port
+    r"""``expect`` is a text that the answer must contain, ``expect_pattern`` an RE2 pattern that it must match.
+
+    ``send`` and ``expect`` know the escapes ``\r \n \t \0 \\ \x41``.
+    """
+
+    presentation: ClassVar[Presentation] = Presentation(
+        title="TCP",
+        summary="Opens a connection to a port, and closes it.",
+        glyph="M1.5 8h3m7 0h3M4.5 5v6h2a3 3 0 0 0 0-6Zm7 0v6h-2M9 6.5h2.5M9 9.5h2.5",
+        suggested={"interval": "30s", "timeout": "5s"},
+        conditions=("[RESPONSE_TIME] < 100",),
+    )
+
+    host: Host = Field(title="Host", examples=["payments-db.internal"])
+    port: Port = Field(title="Port", examples=[5432])
+    send: Escaped | None = Field(
+        None,
+        title="Send",
+        description=r"Escapes: \r \n \t \0 \x41.",
+        examples=[r"PING\r\n"],
+        json_schema_extra={"advanced": True},
+    )
+    expect: Escaped | None = Field(
+        None,
+        title="Expect",
+        description="Text that the answer contains.",
+        examples=["220 "],
+        json_schema_extra={"advanced": True},
+    )
+    expect_pattern: BytesPattern | None = Field(
+        None,
+        title="Expect pattern",
+        description="A regular expression (RE2) that the answer matches.",
+        json_schema_extra={"advanced": True},
+    )
+
+    @model_validator(mode="after")
+    def _refuse_two_expectations(self) -> Self:
+        if self.expect is not None and self.expect_pattern is not None:
+            raise ValueError("expect and expect_pattern exclude each other")
+        return self
+
+    @property
+    def is_answered(self) -> bool:
+        return (self.send, self.expect, self.expect_pattern) != (None, None, None)
+
+    @cached_property
+    def sent_bytes(self) -> bytes:
+        return unescape(self.send or "")
+
+    @cached_property
+    def expected_bytes(self) -> bytes:
+        return unescape(self.expect or "")
+
+    def is_expected(self, answer: bytes) -> bool:
+        """Whether this much of the answer is enough; without an expectation its first bytes are."""
+        if self.expect_pattern is not None:
+            return compile_pattern(self.expect_pattern).search(answer) is not None
+        return self.expected_bytes in answer if self.expect is not None else bool(answer)
 
 
 class TcpKind:
     name: ClassVar[str] = "tcp"
     Config: ClassVar[type[KindConfig]] = TcpConfig
-    placeholders: ClassVar[frozenset[str]] = frozenset({"CONNECTED", "IP", "RESPONSE_TIME"})
+    placeholders: ClassVar[frozenset[str]] = frozenset({"BODY", "CONNECTED", "IP", "RESPONSE_TIME"})
     default_conditions: ClassVar[tuple[str, ...]] = ()
 
     def targets(self, config: TcpConfig) -> list[Endpoint]:
@@ -39,88 +123,19 @@ class TcpKind:
         return None
 
     async def probe(self, config: TcpConfig, context: ProbeContext) -> Observation:
-        started = time.perf_counter()
-        attempt = _Attempt(config, context)
-        try:
-            async with asyncio.timeout(context.timeout_seconds):
-                address = await attempt.connect()
-        except TimeoutError:
-            message = f"timed out after {describe_duration_ms(context.timeout_seconds * 1000)} while {attempt.doing}"
-            raise ProbeFailed("timeout", message, duration_us=_elapsed_us(started)) from None
-        except ProbeFailed as failed:
-            failed.duration_us = _elapsed_us(started)
-            raise
-        duration = time.perf_counter() - started
-        return Observation(
-            duration_us=round(duration * 1e6),
-            values={"CONNECTED": True, "IP": address},
-            phases={"resolve": attempt.resolved_after, "connect": duration - attempt.resolved_after},
-        )
+        async with attempt(context) as running:
+            if not config.is_answered:
+                connection, address = await running.dial(config.host, config.port)
+                connection.close()
+                return running.observe(CONNECTED=True, IP=address)
+            async with running.stream(config.host, config.port, limit=ANSWER_LIMIT) as stream:
+                with running.step("receive", "waiting for the answer"):
+                    answer = await _ask(config, stream)
+                return running.observe(CONNECTED=True, IP=stream.address, BODY=Body(answer))
+        raise AssertionError("an attempt swallows nothing")
 
 
-class _Attempt:
-    """One probe on its way: what it is doing right now, and how long the name took."""
-
-    def __init__(self, config: TcpConfig, context: ProbeContext) -> None:
-        self._config = config
-        self._policy = context.policy
-        self._timeout_seconds = context.timeout_seconds
-        self.doing = "resolving the name"
-        self.resolved_after = 0.0
-
-    async def connect(self) -> str:
-        """The address that answered. Addresses are tried in the resolver's order, each judged before it is dialled.
-
-        Each but the last has an equal share of the time that is left, so that a dead one leaves time for the others.
-        """
-        started = time.perf_counter()
-        found = await self._resolve()
-        self.resolved_after = time.perf_counter() - started
-        self.doing = "connecting"
-        failure = ProbeFailed("dns", f"{self._config.host} has no address")
-        for tried, entry in enumerate(found):
-            others = len(found) - tried - 1
-            left = self._timeout_seconds - (time.perf_counter() - started)
-            try:
-                async with asyncio.timeout(left / (others + 1) if others else None):
-                    return await self._dial(entry)
-            except TargetRefused as refused:
-                failure = ProbeFailed("refused", refused.message)
-            except TimeoutError:
-                failure = ProbeFailed("timeout", f"{entry[4][0]} did not answer")
-            except OSError as error:
-                failure = ProbeFailed("connect", describe_socket_error(error))
-        raise failure
-
-    async def _resolve(self) -> Sequence[_Found]:
-        host, port = self._config.host, self._config.port
-        try:
-            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-        except socket.gaierror:
-            pass  # not an address but a name
-        try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(
-                _lookups, partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-            )
-        except OSError:
-            raise ProbeFailed("dns", f"{host} does not resolve") from None
-
-    async def _dial(self, entry: _Found) -> str:
-        family, _type, protocol, _name, address = entry
-        self._policy.check_address(str(address[0]), self._config.port)
-        with socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK, protocol) as connection:
-            await asyncio.get_running_loop().sock_connect(connection, address)
-        return str(address[0])
-
-
-def describe_socket_error(error: OSError) -> str:
-    """``connection refused``, ``no route to host``: the system's words for it."""
-    if error.errno is None or error.errno < 0:
-        return "connection failed"
-    words = os.strerror(error.errno)
-    return words[:1].lower() + words[1:]
-
-
-def _elapsed_us(started: float) -> int:
-    return round((time.perf_counter() - started) * 1e6)
+async def _ask(config: TcpConfig, stream: Stream) -> bytes:
+    if config.send is not None:
+        await stream.send(config.sent_bytes)
+    return await stream.read_until(config.is_expected, limit=ANSWER_LIMIT)

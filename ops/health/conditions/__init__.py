@@ -2,9 +2,13 @@
 
 Pure. A text is parsed once into a small tree; evaluating it takes time linear in the body and never raises.
 
-Operands: a placeholder, of ``[BODY]`` also with a path (``[BODY].items[0].name``, ``[BODY][0].id``); ``len(...)`` and
-``has(...)`` of a placeholder; ``pat(...)`` with ``*`` for any text; ``any(a, b)``; or a literal, in quotes where blanks
-at its ends matter. Durations are milliseconds.
+Operands: a placeholder, of ``[BODY]`` also with a path (``[BODY].items[0].name``, ``[BODY][0].id``,
+``[BODY]["a.key"]``, ``[BODY].items[*].ok`` for every element); ``len(...)`` and ``has(...)`` of a placeholder;
+``pat(...)`` (see ``pattern``); ``any(a, b)``; or a literal, in quotes where blanks at its ends matter. Durations are
+milliseconds.
+
+Other than Gatus: ``<`` and its like compare fractions exactly, and fail for what is no number instead of taking it for
+0; ``len`` of an object counts its keys; a text ``007`` is not the number 7; blanks around the sign may be left out.
 """
 
 from ops.health.conditions.body import ABSENT, Body

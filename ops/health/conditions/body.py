@@ -1,8 +1,14 @@
 """What a condition may look into: the body of an answer, and the sign for what is not there."""
 
+from dataclasses import dataclass
+
 import orjson
 
-type Path = tuple[str | int, ...]
+type Path = tuple[str | int | None, ...]
+"""Keys and indexes; None stands for every element of an array."""
+
+ELEMENTS_MAX = 5_000
+"""Elements that a condition looks at: more of them fail it, so that judging an answer takes bounded time."""
 
 
 class _Absent:
@@ -12,6 +18,14 @@ class _Absent:
 
 ABSENT = _Absent()
 """The value of a placeholder that the probe did not see, or of a path that leads nowhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """What ``[*]`` stands for. ``missing`` says why there are no values: nothing is not healthy."""
+
+    values: tuple[object, ...] = ()
+    missing: str = ""
 
 
 class Body:
@@ -40,14 +54,28 @@ class Body:
         return self._json
 
     def find(self, path: Path) -> object:
+        """The value at a path without ``[*]``, or ``ABSENT``."""
         value = self.json
         for step in path:
-            if isinstance(step, str):
-                if not isinstance(value, dict) or step not in value:
-                    return ABSENT
-                value = value[step]
-            else:
-                if not isinstance(value, list) or step >= len(value):
-                    return ABSENT
-                value = value[step]
+            value = _descend(value, step)
         return value
+
+    def find_each(self, path: Path) -> Each:
+        """The values at a path with ``[*]``. No element, at any of them, is a reason to fail."""
+        values = [self.json]
+        for step in path:
+            if step is not None:
+                values = [_descend(value, step) for value in values]
+                continue
+            if not all(isinstance(value, list) and value for value in values):
+                return Each(missing="no elements")
+            values = [item for value in values if isinstance(value, list) for item in value]
+            if len(values) > ELEMENTS_MAX:
+                return Each(missing=f"more than {ELEMENTS_MAX} elements")
+        return Each(tuple(values))
+
+
+def _descend(value: object, step: str | int | None) -> object:
+    if isinstance(step, str):
+        return value.get(step, ABSENT) if isinstance(value, dict) else ABSENT
+    return value[step] if isinstance(value, list) and step is not None and step < len(value) else ABSENT

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Collection, Iterator
 
-from ops.health.conditions.tree import ORDERS, AnyOf, Condition, Literal, Operand, Pattern, Placeholder, parse_number
+from ops.health.conditions.pattern import Pattern, PatternSyntaxError, parse_pattern
+from ops.health.conditions.tree import ORDERS, AnyOf, Condition, Literal, Operand, Placeholder, parse_number
 
 MAX_LENGTH = 1_000
+OPTIONS_MAX = 100
 
 
 class ConditionSyntaxError(ValueError):
@@ -19,7 +21,11 @@ class ConditionSyntaxError(ValueError):
 
 _SIGNS = ("==", "!=", "<=", ">=", "<", ">")
 _PLACEHOLDER = re.compile(r"\[([A-Z_]+)\]")
-_STEP = re.compile(r"\.([^.\[\]()\s]+)|\[([0-9]{1,6})\]")
+_STEP = re.compile(
+    r"""\.(?P<key>[^.\[\]()\s"']+)|\[(?P<index>[0-9]{1,6}|\*)\]|\.?\[(?P<quote>["'])(?P<quoted>(?:\\.|(?!(?P=quote))[^\\])*)(?P=quote)\]"""
+)
+_ESCAPED = re.compile(r"\\(.)")
+_QUOTED_KEY = re.compile(r"""\[(["'])(?:\\.|(?!\1)[^\\])*\1\]""")
 _FUNCTION = re.compile(r"(len|has|pat|any)\(")
 
 
@@ -32,14 +38,43 @@ def parse_condition(text: str, placeholders: Collection[str]) -> Condition:
     right = _parse_operand(text, start + len(sign), len(text), placeholders)
     if sign in ORDERS:
         _require_numbers(sign, ((left, 0), (right, start + len(sign))))
+    if _reads_each(left) and _reads_each(right):
+        raise ConditionSyntaxError("[*] stands on one side only", start + len(sign))
     if not any(_reads_placeholder(operand) for operand in (left, right)):
         raise ConditionSyntaxError(f"names nothing to look at, such as {_listed(placeholders)}", 0)
     return Condition(text=text.strip(), left=left, sign=sign, right=right)
 
 
 def _find_sign(text: str) -> tuple[str, int]:
-    depth = 0
+    """The first sign with blanks around it, else the first: so ``<b>`` may stand on the left of `` == ``."""
+    found = list(_signs_outside_brackets(text))
+    if not found:
+        raise ConditionSyntaxError(f"expected one of {' '.join(_SIGNS)}", _find_stumble(text))
+    for sign, position in found:
+        if text[position - 1 : position].isspace() and text[position + len(sign) :][:1].isspace():
+            return sign, position
+    return found[0]
+
+
+def _find_stumble(text: str) -> int:
+    """Where a condition without a sign goes wrong: a bracket that is never closed, a lone ``=``, else its end."""
+    opened = []
     for position, character in enumerate(text):
+        if character in "([":
+            opened.append(position)
+        elif character in ")]" and opened:
+            opened.pop()
+    lone = re.search(r"[=!]", text)
+    return opened[-1] if opened else lone.start() if lone else len(text)
+
+
+def _signs_outside_brackets(text: str) -> Iterator[tuple[str, int]]:
+    depth = position = 0
+    while position < len(text):
+        character = text[position]
+        if character == "[" and (key := _QUOTED_KEY.match(text, position)):
+            position = key.end()
+            continue
         if character in "([":
             depth += 1
         elif character in ")]":
@@ -47,8 +82,10 @@ def _find_sign(text: str) -> tuple[str, int]:
         elif depth <= 0 and character in "=!<>":
             for sign in _SIGNS:
                 if text.startswith(sign, position):
-                    return sign, position
-    raise ConditionSyntaxError(f"expected one of {' '.join(_SIGNS)}", len(text))
+                    yield sign, position
+                    position += len(sign) - 1
+                    break
+        position += 1
 
 
 def _parse_operand(text: str, start: int, end: int, placeholders: Collection[str]) -> Operand:
@@ -70,12 +107,20 @@ def _parse_function(name: str, text: str, start: int, end: int, placeholders: Co
     raw = text[start:end]
     inner, inner_start = raw[len(name) + 1 : -1], start + len(name) + 1
     if name == "pat":
-        return Pattern(text=raw, parts=tuple(re.split(r"\*+", inner.strip())))
+        inner_start += len(inner) - len(inner.lstrip())
+        try:
+            return parse_pattern(raw, inner.strip())
+        except PatternSyntaxError as error:
+            raise ConditionSyntaxError(error.message, inner_start + error.position) from None
     if name == "any":
         options = [_parse_operand(text, *bounds, placeholders) for bounds in _split_options(text, start, end)]
         flat = tuple(option for option in options if not isinstance(option, AnyOf))
         if len(flat) < len(options):
             raise ConditionSyntaxError("any() inside any() means nothing", inner_start)
+        if len(flat) > OPTIONS_MAX:
+            raise ConditionSyntaxError(f"any() takes {OPTIONS_MAX} values at most", inner_start)
+        if any(_reads_each(option) for option in flat):
+            raise ConditionSyntaxError("[*] means nothing inside any()", inner_start)
         return AnyOf(text=raw, options=flat)
     inner_start += len(inner) - len(inner.lstrip())
     if not _PLACEHOLDER.match(inner.strip()):
@@ -104,16 +149,22 @@ def _parse_placeholder(
     assert found is not None
     if found[1] not in placeholders:
         raise ConditionSyntaxError(f"unknown [{found[1]}]; known: {_listed(placeholders)}", start)
-    steps: list[str | int] = []
+    steps: list[str | int | None] = []
     position = found.end()
     while step := _STEP.match(raw, position):
-        steps.append(step[1] if step[1] is not None else int(step[2]))
+        steps.append(_read_step(step))
         position = step.end()
     if position < len(raw):
-        raise ConditionSyntaxError("expected a path such as .name or [0]", start + position)
+        raise ConditionSyntaxError('expected a path such as .name, [0], [*] or ["a key"]', start + position)
     if steps and found[1] != "BODY":
         raise ConditionSyntaxError(f"[{found[1]}] has no parts", start + found.end())
     return Placeholder(text=text, name=found[1], path=tuple(steps), function=function)
+
+
+def _read_step(step: re.Match[str]) -> str | int | None:
+    if (index := step["index"]) is not None:
+        return None if index == "*" else int(index)
+    return step["key"] if step["key"] is not None else _ESCAPED.sub(r"\1", step["quoted"])
 
 
 def _parse_literal(raw: str) -> Literal:
@@ -132,6 +183,10 @@ def _reads_placeholder(operand: Operand) -> bool:
     if isinstance(operand, AnyOf):
         return any(isinstance(option, Placeholder) for option in operand.options)
     return isinstance(operand, Placeholder)
+
+
+def _reads_each(operand: Operand) -> bool:
+    return isinstance(operand, Placeholder) and None in operand.path
 
 
 def _listed(placeholders: Collection[str]) -> str:

@@ -9,10 +9,11 @@ from typing import Any
 import orjson
 
 from core.durations import describe_duration_ms, parse_duration_ms
-from ops.health.conditions.body import ABSENT, Body, Path
+from ops.health.conditions.body import ABSENT, Body, Each, Path
+from ops.health.conditions.pattern import Pattern
 
 SHOWN_LENGTH = 100
-TIMES = frozenset({"RESPONSE_TIME", "CERTIFICATE_EXPIRATION"})
+TIMES = frozenset({"RESPONSE_TIME", "CERTIFICATE_EXPIRATION", "REPLICATION_LAG"})
 """Placeholders whose value is a number of milliseconds."""
 
 type Order = Callable[[Any, Any], bool]
@@ -30,32 +31,6 @@ class Verdict:
 class Literal:
     text: str
     number: float | None
-
-    def show(self, _value: object) -> str:
-        return self.text
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """A glob of literal parts with any text between them; matched from left to right in linear time."""
-
-    text: str
-    parts: tuple[str, ...]
-
-    def matches(self, text: str) -> bool:
-        first, *middle = self.parts
-        if not middle:
-            return text == first
-        *middle, last = middle
-        if len(text) < len(first) + len(last) or not text.startswith(first) or not text.endswith(last):
-            return False
-        position, end = len(first), len(text) - len(last)
-        for part in middle:
-            position = text.find(part, position, end)
-            if position < 0:
-                return False
-            position += len(part)
-        return True
 
     def show(self, _value: object) -> str:
         return self.text
@@ -83,17 +58,24 @@ class Placeholder:
         value = values.get(self.name, ABSENT)
         if isinstance(value, Body):
             value = self._read_body(value)
+        if isinstance(value, Each):
+            return Each(tuple(self._apply(item) for item in value.values), value.missing)
+        return self._apply(value)
+
+    def _apply(self, value: object) -> object:
         match self.function:
             case "has":
-                return value is not ABSENT
+                return value is not ABSENT and value is not None
+            case "len" if isinstance(value, (str, list, dict)):
+                return len(value)
             case "len":
-                return len(value) if isinstance(value, (str, list, dict)) else ABSENT
+                return ABSENT if value is ABSENT or value is None else len(_as_text(value))
             case _:
                 return value
 
     def _read_body(self, body: Body) -> object:
         if self.path:
-            return body.find(self.path)
+            return body.find_each(self.path) if None in self.path else body.find(self.path)
         if self.function == "has":
             return body.text or ABSENT
         if self.function == "len" and isinstance(body.json, (list, dict)):
@@ -103,7 +85,10 @@ class Placeholder:
     def show(self, value: object) -> str:
         if self.name in TIMES and isinstance(value, (int, float)) and not isinstance(value, bool):
             return f"{self.text} ({describe_duration_ms(value)})"
-        seen = "absent" if value is ABSENT else _as_text(value)
+        if isinstance(value, Each):
+            seen = value.missing or ", ".join(_as_seen(item) for item in value.values[:SHOWN_LENGTH])
+        else:
+            seen = _as_seen(value)
         return f"{self.text} ({seen if len(seen) <= SHOWN_LENGTH else seen[:SHOWN_LENGTH] + '...'})"
 
 
@@ -122,17 +107,45 @@ class Condition:
     def evaluate(self, values: Mapping[str, object]) -> Verdict:
         """Judge what a probe saw. ``BODY`` is a ``Body``; other values are text, numbers and booleans."""
         left, right = _read(self.left, values), _read(self.right, values)
+        if isinstance(left, Each) or isinstance(right, Each):
+            return self._evaluate_each(left, right, values)
+        return self._judge(left, right, values)
+
+    def _evaluate_each(self, left: object, right: object, values: Mapping[str, object]) -> Verdict:
+        """Every element must hold, and there must be some; of those that fail the first is told."""
+        each = left if isinstance(left, Each) else right
+        assert isinstance(each, Each)
+        if each.missing:
+            return Verdict(False, f"{self.text} ({each.missing})")  # noqa: FBT003
+        for item in each.values:
+            verdict = self._judge(*((item, right) if each is left else (left, item)), values)
+            if not verdict.ok:
+                return verdict
+        return Verdict(True, self.text)  # noqa: FBT003
+
+    def _judge(self, left: object, right: object, values: Mapping[str, object]) -> Verdict:
         if order := ORDERS.get(self.sign):
             ok = _is_ordered(left, right, order)
         else:
             ok = _is_equal(left, right, values) is (self.sign == "==")
         if ok:
             return Verdict(True, self.text)  # noqa: FBT003 - a verdict's first word
-        return Verdict(False, f"{self.left.show(left)} {self.sign} {self.right.show(right)}")  # noqa: FBT003
+        return Verdict(False, self._show(left, right))  # noqa: FBT003
+
+    def show(self, values: Mapping[str, object]) -> str:
+        """The condition with the values that were seen."""
+        return self._show(_read(self.left, values), _read(self.right, values))
+
+    def _show(self, left: object, right: object) -> str:
+        return f"{self.left.show(left)} {self.sign} {self.right.show(right)}"
 
 
 def _read(operand: Operand, values: Mapping[str, object]) -> object:
     return operand.read(values) if isinstance(operand, Placeholder) else operand
+
+
+def _as_seen(value: object) -> str:
+    return "absent" if value is ABSENT else _as_text(value)
 
 
 def _is_equal(left: object, right: object, values: Mapping[str, object]) -> bool:
@@ -148,6 +161,9 @@ def _is_equal(left: object, right: object, values: Mapping[str, object]) -> bool
         first, second = _as_number(left), _as_number(right)
         if first is not None and second is not None:
             return first == second
+    if _RADIX.fullmatch(_as_text(left)) or _RADIX.fullmatch(_as_text(right)):
+        first, second = _as_number(left), _as_number(right)
+        return first is not None and first == second
     return _as_text(left) == _as_text(right)
 
 
@@ -187,13 +203,16 @@ def _dump(value: object) -> str:
         return "(deeply nested)"
 
 
+_RADIX = re.compile(r"[+-]?0([xX][0-9a-fA-F]{1,16}|[oO][0-7]{1,22}|[bB][01]{1,64})")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?")
 
 
 def parse_number(text: str) -> float | None:
-    """A number, or a duration as milliseconds."""
+    """A number, also in one of the bases ``0x``, ``0o`` and ``0b``, or a duration as milliseconds."""
     if _NUMBER.fullmatch(text):
         return float(text) if not text.lstrip("+-").isdigit() else int(text)
+    if _RADIX.fullmatch(text):
+        return int(text, 0)
     try:
         return parse_duration_ms(text) if len(text) <= 64 else None
     except ValueError:

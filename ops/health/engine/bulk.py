@@ -1,10 +1,12 @@
 """The engine's bulk statements.
 
-One JSON document carries the rows of a group and the database unpacks it: one parameter and one statement per table
-whatever the size, the same on either engine but for the unpacking. The ORM would cost more than the probe.
+The ORM would cost more than the probe. On PostgreSQL one JSON document carries the rows of a group and the server
+unpacks it: one round trip a table. SQLite runs in this process, where unpacking costs more than running a prepared
+statement for each row.
 """
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 
 import orjson
 from django.db import connection
@@ -12,44 +14,40 @@ from django.db import connection
 type Row = Mapping[str, object]
 
 _STATE = {
-    "check_id": "bigint", "fence": "bigint", "next_due_ms": "bigint", "status": "smallint", "since_ms": "bigint",
-    "fine_run": "smallint", "up_run": "smallint", "fresh_until_ms": "bigint", "last_slot_ms": "bigint",
-    "last_at_ms": "bigint", "last_outcome": "smallint", "last_duration_us": "bigint", "last_message": "text",
+    "check_id": "bigint", "fence": "bigint", "next_due_ms": "bigint", "retry_ms": "bigint", "anchor_ms": "bigint",
+    "status": "smallint", "since_ms": "bigint", "fine_run": "smallint", "up_run": "smallint",
+    "fresh_until_ms": "bigint", "last_slot_ms": "bigint", "last_at_ms": "bigint", "last_outcome": "smallint",
+    "last_duration_us": "bigint", "last_message": "text",
 }  # fmt: skip
 _RESULT = {
     "check_id": "bigint", "slot_ms": "bigint", "late_ms": "integer", "duration_us": "bigint", "outcome": "smallint",
 }  # fmt: skip
-_DETAIL = {"check_id": "bigint", "slot_ms": "bigint", "phase": "text", "message": "text", "trace_id": "text"}
+_DETAIL = {
+    "check_id": "bigint", "slot_ms": "bigint", "phase": "text", "message": "text", "trace_id": "text",
+    "excerpt": "text",
+}  # fmt: skip
+_CHANGE = {"check_id": "bigint", "at_ms": "bigint", "status": "smallint"}
 
 
-def _unpacked(vendor: str, columns: Mapping[str, str]) -> str:
-    if vendor == "postgresql":
-        typed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-        return f"json_to_recordset(%s::json) AS row({typed})"
-    picked = ", ".join(f"value ->> '$.{name}' AS {name}" for name in columns)
-    return f"(SELECT {picked} FROM json_each(%s)) AS row"  # noqa: S608 - constants of this module
+_ASSIGNED = [name for name in _STATE if name not in {"check_id", "fence"}]
 
 
-def _update(vendor: str) -> str:
-    assigned = ", ".join(f"{name} = row.{name}" for name in _STATE if name not in {"check_id", "fence"})
-    return (
-        "UPDATE ops_checkstate SET slot_ms = NULL, lease_until_ms = 0, "  # noqa: S608 - constants of this module
-        f"fence = ops_checkstate.fence + 1, {assigned} FROM {_unpacked(vendor, _STATE)} "
-        "WHERE ops_checkstate.check_id = row.check_id AND ops_checkstate.fence = row.fence "
-        "RETURNING ops_checkstate.check_id"
-    )
+def _unpacked(columns: Mapping[str, str]) -> str:
+    return f"json_to_recordset(%s::json) AS row({', '.join(f'{name} {kind}' for name, kind in columns.items())})"
 
 
-def _insert(vendor: str, table: str, columns: Mapping[str, str]) -> str:
-    names = ", ".join(columns)
-    # "WHERE true" tells SQLite that ON CONFLICT does not belong to a join.
-    return f"INSERT INTO {table} ({names}) SELECT {names} FROM {_unpacked(vendor, columns)} WHERE true ON CONFLICT DO NOTHING"  # noqa: S608, E501
-
-
-_VENDORS = ("postgresql", "sqlite")
-_UPDATE_STATES = {vendor: _update(vendor) for vendor in _VENDORS}
-_INSERT_RESULTS = {vendor: _insert(vendor, "ops_checkresult", _RESULT) for vendor in _VENDORS}
-_INSERT_DETAILS = {vendor: _insert(vendor, "ops_resultdetail", _DETAIL) for vendor in _VENDORS}
+_UPDATE_STATES = (
+    "UPDATE ops_checkstate SET slot_ms = NULL, lease_until_ms = 0, "  # noqa: S608 - constants of this module
+    f"fence = ops_checkstate.fence + 1, {', '.join(f'{name} = row.{name}' for name in _ASSIGNED)} "
+    f"FROM {_unpacked(_STATE)} WHERE ops_checkstate.check_id = row.check_id AND ops_checkstate.fence = row.fence "
+    "RETURNING ops_checkstate.check_id, ops_checkstate.fence - 1"
+)
+_UPDATE_STATE = (
+    "UPDATE ops_checkstate SET slot_ms = NULL, lease_until_ms = 0, "  # noqa: S608 - constants of this module
+    f"fence = fence + 1, {', '.join(f'{name} = %s' for name in _ASSIGNED)} WHERE check_id = %s AND fence = %s"
+)
+_state_values = itemgetter(*_ASSIGNED, "check_id", "fence")
+_FENCES = "SELECT check_id, fence FROM ops_checkstate WHERE check_id IN (SELECT value FROM json_each(%s))"
 
 
 _LOCK_FREE = "SELECT check_id FROM ops_checkstate WHERE check_id = ANY(%s) FOR NO KEY UPDATE SKIP LOCKED"
@@ -76,27 +74,47 @@ def lock_free_states(check_ids: Sequence[int]) -> set[int]:
         return {row[0] for row in cursor.fetchall()}
 
 
-def update_states(rows: Sequence[Row]) -> set[int]:
-    """Write the states whose fence still matches, move their fence on, and tell whose they were."""
+def update_states(rows: Sequence[Row]) -> set[tuple[int, int]]:
+    """Write the states whose fence still matches, move their fence on, and tell which: check and fence."""
     with connection.cursor() as cursor:
-        cursor.execute(_UPDATE_STATES[connection.vendor], [_pack(rows)])
-        return {row[0] for row in cursor.fetchall()}
+        if connection.vendor == "postgresql":
+            cursor.execute(_UPDATE_STATES, [_pack(rows)])
+            return set(cursor.fetchall())
+        # The transaction is the only writer from its beginning: a fence that was read stays until the end.
+        cursor.execute(_FENCES, [_pack([row["check_id"] for row in rows])])
+        fences = dict(cursor.fetchall())
+        admitted = [row for row in rows if fences.get(row["check_id"]) == row["fence"]]
+        cursor.executemany(_UPDATE_STATE, [_state_values(row) for row in admitted])
+        return {(row["check_id"], row["fence"]) for row in admitted}  # type: ignore[misc]
 
 
 def insert_results(rows: Sequence[Row]) -> None:
     """The key (check, slot) makes a second result of one slot impossible; the first one stands."""
-    _run(_INSERT_RESULTS, rows)
+    _insert("ops_checkresult", _RESULT, rows)
 
 
 def insert_details(rows: Sequence[Row]) -> None:
-    _run(_INSERT_DETAILS, rows)
+    _insert("ops_resultdetail", _DETAIL, rows)
 
 
-def _run(statements: Mapping[str, str], rows: Sequence[Row]) -> None:
-    if rows:
-        with connection.cursor() as cursor:
-            cursor.execute(statements[connection.vendor], [_pack(rows)])
+def insert_changes(rows: Sequence[Row]) -> None:
+    """Append changes of status, in their order."""
+    _insert("ops_statuschange", _CHANGE, rows)
 
 
-def _pack(rows: Sequence[Row]) -> str:
+def _insert(table: str, columns: Mapping[str, str], rows: Sequence[Row]) -> None:
+    if not rows:
+        return
+    names = ", ".join(columns)
+    into = f"INSERT INTO {table} ({names})"
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            source = f"SELECT {names} FROM {_unpacked(columns)}"  # noqa: S608 - constants of this module
+            cursor.execute(f"{into} {source} ON CONFLICT DO NOTHING", [_pack(rows)])
+        else:
+            places, values = ", ".join(["%s"] * len(columns)), itemgetter(*columns)
+            cursor.executemany(f"{into} VALUES ({places}) ON CONFLICT DO NOTHING", [values(row) for row in rows])
+
+
+def _pack(rows: Sequence[object]) -> str:
     return orjson.dumps(rows).decode()

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
@@ -35,6 +35,7 @@ class Claim(NamedTuple):
     missed: int
     interval_ms: int
     timeout_ms: int
+    anchor_ms: int | None
     standing: Standing
     since_ms: int | None
     fresh_until_ms: int | None
@@ -51,19 +52,21 @@ class Claim(NamedTuple):
 _CLAIM = """
 WITH clock AS (SELECT {now} AS now_ms),
 due AS (
-  SELECT check_id, now_ms, CASE WHEN next_due_ms < now_ms THEN (now_ms - next_due_ms) / interval_ms ELSE 0 END AS missed
+  SELECT check_id, now_ms, COALESCE(retry_ms, interval_ms) AS step_ms, CASE WHEN next_due_ms < now_ms
+    THEN (now_ms - next_due_ms) / COALESCE(retry_ms, interval_ms) ELSE 0 END AS missed
   FROM ops_checkstate CROSS JOIN clock
   WHERE next_due_ms <= now_ms + %(ahead)s AND lease_until_ms <= now_ms
   ORDER BY next_due_ms LIMIT %(limit)s {lock}
 )
 UPDATE ops_checkstate SET
   missed_slots = missed_slots + CASE WHEN slot_ms IS NULL THEN missed ELSE 0 END,
-  slot_ms = COALESCE(slot_ms, next_due_ms + missed * interval_ms),
+  slot_ms = COALESCE(slot_ms, next_due_ms + missed * step_ms),
   lease_until_ms = now_ms + %(ahead)s + timeout_ms + %(margin)s,
   fence = fence + 1
 FROM due WHERE ops_checkstate.check_id = due.check_id
-RETURNING ops_checkstate.check_id, definition_version, slot_ms, fence, next_due_ms, lease_until_ms, interval_ms,
-  timeout_ms, status, fine_run, up_run, since_ms, fresh_until_ms
+RETURNING ops_checkstate.check_id, definition_version, slot_ms, fence, next_due_ms, lease_until_ms,
+  COALESCE(retry_ms, interval_ms), interval_ms, timeout_ms, anchor_ms, status, fine_run, up_run, since_ms,
+  fresh_until_ms
 """
 _CLAIM_OF = {
     "postgresql": _CLAIM.format(
@@ -83,8 +86,9 @@ def claim_due_checks(*, limit: int, ahead_ms: int = AHEAD_MS) -> list[Claim]:
         return [_claim_of(row, ahead_ms, claimed_at_seconds) for row in cursor.fetchall()]
 
 
-def _claim_of(row: Sequence[int], ahead_ms: int, claimed_at_seconds: float) -> Claim:
-    check_id, version, slot, fence, due, lease, interval, timeout, status, fine_run, up_run, since, fresh = row
+def _claim_of(row: Sequence[Any], ahead_ms: int, claimed_at_seconds: float) -> Claim:
+    check_id, version, slot, fence, due, lease, step, interval, timeout, anchor, *known = row
+    status, fine_run, up_run, since, fresh = known
     claimed_at = lease - ahead_ms - timeout - LEASE_MARGIN_MS
     return Claim(
         check_id=check_id,
@@ -93,9 +97,10 @@ def _claim_of(row: Sequence[int], ahead_ms: int, claimed_at_seconds: float) -> C
         fence=fence,
         claimed_at_ms=claimed_at,
         claimed_at_seconds=claimed_at_seconds,
-        missed=(slot - due) // interval,
+        missed=(slot - due) // step,
         interval_ms=interval,
         timeout_ms=timeout,
+        anchor_ms=anchor,
         standing=Standing(Status(status), fine_run, up_run),
         since_ms=since,
         fresh_until_ms=fresh,

@@ -3,13 +3,21 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.db import transaction
 
 from core.revision import take_revision
 from ops.health.checks.kind import Observation
 from ops.health.domain import Standing, Status, fresh_until, next_standing, standing_at
-from ops.health.engine.bulk import Row, insert_details, insert_results, lock_free_states, update_states
+from ops.health.engine.bulk import (
+    Row,
+    insert_changes,
+    insert_details,
+    insert_results,
+    lock_free_states,
+    update_states,
+)
 from ops.health.engine.definitions import PreparedCheck
 from ops.health.engine.judging import Judgement
 from ops.health.models import CheckState
@@ -19,12 +27,12 @@ JOURNAL_KIND = "check.status"
 _NUMBERS_SEEN = re.compile(r"(?<!\[STATUS\] )\(-?[0-9.]+\)|[0-9.]+ (?:ms|s|min|h|days)\b")
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """One judged result on its way into the database.
 
     ``fence`` admits it once; ``before``, ``since_ms`` and ``fresh_until_ms`` are what was known when the fence was
-    taken. ``at_ms`` is when the probe ended, ``next_due_ms`` when the check is due again.
+    taken. ``at_ms`` is when the probe ended, ``next_due_ms`` when the check is due again;
+    ``retry_ms`` and ``anchor_ms`` go with it (``domain.NextSlot``).
     """
 
     check: PreparedCheck
@@ -43,10 +51,11 @@ class Outcome:
     judgement: Judgement
     observation: Observation | None = None
     trace_id: str = ""
+    retry_ms: int | None = None
+    anchor_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """A committed outcome, and where the check stood ``before`` and ``after`` it."""
 
     outcome: Outcome
@@ -101,9 +110,10 @@ def commit_outcomes(outcomes: Sequence[Outcome]) -> Commit:
         results = [_advance(outcome) for outcome in outcomes if outcome.check.check_id not in held]
         last_messages = _read_last_messages(results)
         admitted = update_states([_state_row(result) for result in results])
-        results = [result for result in results if result.outcome.check.check_id in admitted]
+        results = [result for result in results if (result.outcome.check.check_id, result.outcome.fence) in admitted]
         insert_results([_result_row(result) for result in results])
         insert_details([_detail_row(result) for result in results if result.is_worth_a_detail])
+        insert_changes([row for result in results for row in _change_rows(result)])
         _append_to_journal(result for result in results if result.is_transition)
         shown = [
             result.outcome.check.check_id
@@ -113,6 +123,23 @@ def commit_outcomes(outcomes: Sequence[Outcome]) -> Commit:
         if shown:
             CheckState.objects.filter(pk__in=shown).update(revision=take_revision())
     return Commit(results, [outcome for outcome in outcomes if outcome.check.check_id in held])
+
+
+@dataclass(frozen=True, slots=True)
+class QuietResult:
+    """A result that changes nothing that pages show: all there is to write is the row of its state and its own."""
+
+    result: Result
+    state_row: Row
+    result_row: Row
+
+
+def find_quiet(outcome: Outcome) -> QuietResult | None:
+    """None for an outcome that needs ``commit_outcomes``. Whoever writes the rows does so under the same fence."""
+    result = _advance(outcome)
+    if result.is_worth_a_detail or result.ends_silence:
+        return None
+    return QuietResult(result, _state_row(result), _result_row(result))
 
 
 def _read_last_messages(results: Iterable[Result]) -> dict[int, str]:
@@ -131,15 +158,19 @@ def _advance(outcome: Outcome) -> Result:
     kind = outcome.judgement.outcome
     until = outcome.fresh_until_ms
     before = standing_at(outcome.before, fresh_until_ms=until, at_ms=outcome.at_ms)
-    after = next_standing(before, kind, outcome.check.thresholds)
+    is_fault = outcome.judgement.is_fault
+    proves_nothing = kind is Status.UNKNOWN and not is_fault
+    after = Standing() if proves_nothing else next_standing(before, kind, outcome.check.thresholds)
     since = outcome.since_ms
     if after.status is not before.status or since is None:
         since = outcome.at_ms
     elif before.status is not outcome.before.status and until is not None:  # unknown since it went stale
         since = until
-    if kind is not Status.UNKNOWN:  # an outcome that says nothing keeps nothing fresh
+    if not is_fault:  # one keeps nothing fresh
         until = fresh_until(
-            next_due_ms=outcome.next_due_ms, interval_ms=outcome.interval_ms, timeout_ms=outcome.timeout_ms
+            next_due_ms=outcome.next_due_ms,
+            interval_ms=outcome.retry_ms or outcome.interval_ms,
+            timeout_ms=outcome.timeout_ms,
         )
     return Result(outcome, before, after, since, until)
 
@@ -150,6 +181,8 @@ def _state_row(result: Result) -> Row:
         "check_id": outcome.check.check_id,
         "fence": outcome.fence,
         "next_due_ms": outcome.next_due_ms,
+        "retry_ms": outcome.retry_ms,
+        "anchor_ms": outcome.anchor_ms,
         "status": after.status,
         "since_ms": result.since_ms,
         "fine_run": after.fine_run,
@@ -182,7 +215,17 @@ def _detail_row(result: Result) -> Row:
         "phase": outcome.judgement.phase,
         "message": outcome.judgement.message,
         "trace_id": outcome.trace_id,
+        "excerpt": outcome.judgement.excerpt,
     }
+
+
+def _change_rows(result: Result) -> Iterable[Row]:
+    """The changes of status that it tells of: that results had stopped coming, which nobody wrote down, and its own."""
+    check_id, outcome = result.outcome.check.check_id, result.outcome
+    if outcome.before.status is not result.before.status:
+        yield {"check_id": check_id, "at_ms": outcome.fresh_until_ms, "status": result.before.status}
+    if result.is_transition:
+        yield {"check_id": check_id, "at_ms": outcome.at_ms, "status": result.after.status}
 
 
 def _append_to_journal(transitions: Iterable[Result]) -> None:

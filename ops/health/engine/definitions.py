@@ -7,8 +7,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from core.secrets import open_sealed
 from ops.health.checks import KINDS
-from ops.health.checks.kind import CheckKind, Expectation
+from ops.health.checks.expectation import Expectation
+from ops.health.checks.kind import CheckKind, MemberKind
 from ops.health.conditions import Condition, ConditionSyntaxError, parse_condition
 from ops.health.domain import Thresholds
 from ops.health.exposition import render_labels
@@ -32,6 +34,8 @@ class PreparedCheck:
     labels: str
     thresholds: Thresholds
     degraded_above_us: int | None
+    retry_ms: int | None = None
+    upside_down: bool = False
     kind: CheckKind | None = None
     config: Any = None
     conditions: tuple[Condition, ...] = ()
@@ -41,6 +45,13 @@ class PreparedCheck:
     @property
     def expectation(self) -> Expectation | None:
         return self.kind.expectation(self.config) if self.kind is not None else None
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The checks that it judges by, each as ``entity/check``."""
+        if self.defect or not isinstance(self.kind, MemberKind):
+            return ()
+        return self.kind.members(self.config)
 
 
 def load_checks(ids: Collection[int]) -> dict[int, PreparedCheck]:
@@ -56,7 +67,7 @@ def prepare_check(row: Check) -> PreparedCheck:
     try:
         if kind is None:
             raise ValueError(f"there is no check kind {row.kind}")
-        parts["config"] = kind.Config.model_validate(row.config)
+        parts["config"] = kind.Config.model_validate(row.config, context={"open": open_sealed})
         texts = row.conditions or kind.default_conditions
         parts["conditions"] = tuple(parse_condition(text, kind.placeholders) for text in texts)
         parts["degraded_conditions"] = tuple(
@@ -79,6 +90,8 @@ def prepare_check(row: Check) -> PreparedCheck:
         labels=render_labels(entity=row.entity.name, check=row.name, kind=row.kind),
         thresholds=Thresholds(row.failure_threshold, row.success_threshold),
         degraded_above_us=None if row.degraded_above_ms is None else row.degraded_above_ms * 1_000,
+        retry_ms=row.retry_interval_ms,
+        upside_down=row.upside_down,
         **parts,
     )
 

@@ -6,9 +6,12 @@ from typing import NamedTuple
 import structlog
 
 from core.durations import describe_duration_ms
+from core.telemetry.error_reports import report_error
 from ops.health.checks.kind import Observation, ProbeFailed
-from ops.health.domain import Status
+from ops.health.conditions import Body
+from ops.health.domain import Status, turned_upside_down
 from ops.health.engine.definitions import PreparedCheck
+from ops.health.engine.excerpts import make_excerpt
 
 log = structlog.get_logger(__name__)
 
@@ -16,11 +19,20 @@ MESSAGE_LENGTH = 500
 
 
 class Judgement(NamedTuple):
-    """``phase`` is where it failed: a probe's phase, or ``condition``, ``slow``, ``engine``."""
+    """``phase`` is where it failed: a probe's phase, or ``condition``, ``slow``, ``upside_down``, ``engine``.
+
+    ``excerpt`` is the beginning of the answer, of an outcome that is not healthy.
+    """
 
     outcome: Status
     message: str = ""
     phase: str = ""
+    excerpt: str = ""
+
+    @property
+    def is_fault(self) -> bool:
+        """Nothing was learned, not even that nothing can be known."""
+        return self.phase == "engine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +49,20 @@ type Seen = Observation | ProbeFailed | EngineFault
 def judge(check: PreparedCheck, seen: Seen) -> Judgement:
     """Unhealthy when the probe or a condition failed, degraded when a softer condition or the time limit did.
 
+    Of a check that is upside down it is the other way round.
+
     The body is let go: only conditions ask for it, and results wait for their group.
     """
     try:
-        return _judge(check, seen)
+        judgement = _judge(check, seen)
+        if check.upside_down:
+            judgement = _turn_upside_down(judgement)
+        if judgement.outcome is Status.HEALTHY or isinstance(seen, EngineFault):
+            return judgement
+        return judgement._replace(excerpt=_excerpt_of(seen))
     except Exception as error:
         log.exception("health.judging_failed", check=check.uid, kind=check.kind_name)
+        report_error(error, transaction="health.judging")
         return Judgement(Status.UNKNOWN, f"judging failed: {type(error).__name__}", "engine")
     finally:
         if isinstance(seen, Observation):
@@ -54,7 +74,14 @@ def _judge(check: PreparedCheck, seen: Seen) -> Judgement:
         case EngineFault():
             return Judgement(Status.UNKNOWN, clean_text(seen.message), "engine")
         case ProbeFailed():
-            return Judgement(Status.UNHEALTHY, clean_text(seen.message), seen.phase)
+            return Judgement(seen.outcome, clean_text(seen.message), seen.phase)
+    judged, finding = _judge_observation(check, seen), seen.finding
+    if finding is not None and finding.outcome >= judged.outcome:
+        return Judgement(finding.outcome, clean_text(finding.message), finding.phase)
+    return judged
+
+
+def _judge_observation(check: PreparedCheck, seen: Observation) -> Judgement:
     values = seen.values
     values["RESPONSE_TIME"] = seen.duration_us / 1_000
     failed = [verdict.text for verdict in (item.evaluate(values) for item in check.conditions) if not verdict.ok]
@@ -70,6 +97,27 @@ def _judge(check: PreparedCheck, seen: Seen) -> Judgement:
         took, allowed = describe_duration_ms(seen.duration_us / 1_000), describe_duration_ms(limit / 1_000)
         return Judgement(Status.DEGRADED, f"took {took}, limit {allowed}", "slow")
     return Judgement(Status.HEALTHY)
+
+
+def _turn_upside_down(judgement: Judgement) -> Judgement:
+    outcome = turned_upside_down(judgement.outcome)
+    match outcome:
+        case Status.HEALTHY:
+            return Judgement(outcome, clean_text(f"fails, as it should: {judgement.message}"))
+        case Status.UNHEALTHY:
+            also = f" ({judgement.message})" if judgement.message else ""
+            return Judgement(
+                outcome, clean_text(f"works, and should not: the check is upside down{also}"), "upside_down"
+            )
+        case _:
+            return judgement
+
+
+def _excerpt_of(seen: Observation | ProbeFailed) -> str:
+    answer: bytes | str = seen.excerpt
+    if not answer and isinstance(seen, Observation) and isinstance(body := seen.values.get("BODY"), Body):
+        answer = body.data
+    return make_excerpt(answer) if answer else ""
 
 
 def clean_text(text: str) -> str:

@@ -6,7 +6,7 @@ Database work of the other threads then takes no time from a probe, and a target
 import asyncio
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -15,7 +15,8 @@ import structlog
 import uvloop
 
 from core.egress import AddressPolicy, current_policy
-from ops.health.checks.kind import MAX_IN_FLIGHT, ProbeContext, ProbeFailed
+from core.telemetry.error_reports import report_error
+from ops.health.checks.kind import MAX_IN_FLIGHT, MemberStanding, ProbeContext, ProbeFailed
 from ops.health.engine.claim import Claim
 from ops.health.engine.definitions import PreparedCheck
 from ops.health.engine.judging import EngineFault, Seen
@@ -29,11 +30,12 @@ OVERTIME_SECONDS = 2.0
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """A claimed slot with its definition; ``starts_at`` by the monotonic clock."""
+    """A claimed slot with its definition; ``starts_at`` by the monotonic clock, ``standings`` of its members."""
 
     claim: Claim
     check: PreparedCheck
     starts_at: float
+    standings: Mapping[str, MemberStanding]
     cut_off: asyncio.TimerHandle | None = None
 
 
@@ -106,7 +108,7 @@ class Prober:
     async def _run(self, job: Job) -> None:
         started = time.monotonic()
         with probe_trace(job.check) as probe:
-            context = ProbeContext(job.claim.timeout_ms / 1_000, self._policy, probe.traceparent)
+            context = ProbeContext(job.claim.timeout_ms / 1_000, self._policy, probe.traceparent, job.standings)
             seen = await self._probe(job, context)
             if isinstance(seen, ProbeFailed):
                 probe.fail(seen.message)
@@ -128,6 +130,7 @@ class Prober:
             return ProbeFailed("timeout", "the probe did not end in time")
         except Exception as error:
             log.exception("health.probe_crashed", check=check.uid, kind=check.kind_name)
+            report_error(error, transaction="health.probe")
             return EngineFault(f"the probe itself failed: {type(error).__name__}")
 
     def _finish(self, attempt: Attempt) -> None:

@@ -4,6 +4,7 @@ It rolls: while anything is in flight it keeps claiming what falls due, so that 
 commits what finished in groups. It ends when nothing is due and nothing is in flight, or when its turn is over.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,15 +12,19 @@ from dataclasses import dataclass
 import structlog
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
-from core.pulse import record_pulse
+from core.pulse import record_pulse, record_trouble
 from core.retry import retry
 from ops.health.checks.kind import Observation
-from ops.health.engine.claim import claim_due_checks, release_claims
+from ops.health.domain import NextSlot, Status, next_slot
+from ops.health.engine.claim import Claim, claim_due_checks, release_claims
+from ops.health.engine.clock_watch import watch_clock
 from ops.health.engine.commit import Commit, Outcome, commit_outcomes
-from ops.health.engine.definitions import DefinitionCache
+from ops.health.engine.connectivity import ConnectivityGuard
+from ops.health.engine.definitions import DefinitionCache, PreparedCheck
 from ops.health.engine.judging import judge
 from ops.health.engine.probing import Attempt, Job, Prober
 from ops.health.engine.reporting import report_results
+from ops.health.selectors.members import member_standings
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +46,7 @@ class Engine:
     """One per process. ``should_stop`` is asked about twice a second.
 
     At the end of a turn what is in flight is given back for another process to run; with ``keeps_in_flight`` it goes
-    on, and the next turn of this engine collects it.
+    on, and the next turn of this engine collects it. ``guard`` says whether a failure may be put down to its target.
     """
 
     def __init__(
@@ -51,11 +56,13 @@ class Engine:
         should_stop: Callable[[], bool] = lambda: False,
         turn_seconds: float = TURN_SECONDS,
         keeps_in_flight: bool = False,
+        guard: ConnectivityGuard | None = None,
     ) -> None:
         self._prober = prober
         self._should_stop = should_stop
         self._turn_seconds = turn_seconds
         self._keeps_in_flight = keeps_in_flight
+        self._guard = guard
         self._definitions = DefinitionCache()
         self._held: list[Outcome] = []
         self._pulsed_at = float("-inf")
@@ -86,11 +93,12 @@ class Engine:
         try:
             claims = claim_due_checks(limit=room)
             checks = self._definitions.get([(claim.check_id, claim.definition_version) for claim in claims])
+            standings = member_standings({member for check in checks.values() for member in check.members})
         except (DatabaseError, InterfaceError) as error:
             _note_database_failure("health.claim_failed", error)
             return 0
         jobs = [
-            Job(claim, check, claim.starts_at)
+            Job(claim, check, claim.starts_at, standings)
             for claim in claims
             if (check := checks.get((claim.check_id, claim.definition_version))) is not None
         ]
@@ -98,7 +106,8 @@ class Engine:
         return len(claims)
 
     def _commit(self, attempts: Sequence[Attempt], summary: Summary) -> None:
-        outcomes = [*self._held, *map(_outcome_of, attempts)]
+        seen = [_outcome_of(attempt) for attempt in attempts]
+        outcomes = [*self._held, *(seen if self._guard is None else self._guard.review(seen))]
         if not outcomes:
             return
         self._held = []
@@ -128,7 +137,10 @@ class Engine:
             return
         self._pulsed_at = time.monotonic()
         try:
+            watch_clock()
             record_pulse("worker")
+            if self._guard is not None:
+                self._guard.tell()
         except (DatabaseError, InterfaceError) as error:
             _note_database_failure("health.pulse_failed", error)
 
@@ -143,17 +155,37 @@ def _commit_with_retries(outcomes: Sequence[Outcome]) -> Commit:
 
 
 def _note_database_failure(event: str, error: Exception) -> None:
+    """Tell whoever reads as well, if the database takes that much: it may be a lock, or a disk that is full."""
     log.error(event, error=str(error))
     connection.close()
+    with contextlib.suppress(DatabaseError, InterfaceError):
+        record_trouble("database")
+
+
+def _following_slot(claim: Claim, check: PreparedCheck, outcome: Status) -> NextSlot:
+    """Of a kind that waits for signs of life the deadline of the next one: there is nothing to try again."""
+    if (expectation := check.expectation) is not None:
+        return NextSlot(expectation.deadline_after_silence(claim.slot_ms))
+    return next_slot(
+        claim.slot_ms,
+        outcome,
+        interval_ms=claim.interval_ms,
+        retry_ms=check.retry_ms,
+        anchor_ms=claim.anchor_ms,
+    )
 
 
 def _outcome_of(attempt: Attempt) -> Outcome:
     claim, check = attempt.job.claim, attempt.job.check
+    judgement = judge(check, attempt.seen)
+    following = _following_slot(claim, check, judgement.outcome)
     return Outcome(
         check=check,
         fence=claim.fence,
         slot_ms=claim.slot_ms,
-        next_due_ms=claim.slot_ms + claim.interval_ms,
+        next_due_ms=following.due_ms,
+        retry_ms=following.retry_ms,
+        anchor_ms=following.anchor_ms,
         interval_ms=claim.interval_ms,
         timeout_ms=claim.timeout_ms,
         before=claim.standing,
@@ -163,7 +195,7 @@ def _outcome_of(attempt: Attempt) -> Outcome:
         late_ms=min(attempt.late_ms, _LATE_LIMIT_MS),
         missed=claim.missed,
         duration_us=attempt.seen.duration_us,
-        judgement=judge(check, attempt.seen),
+        judgement=judgement,
         observation=attempt.seen if isinstance(attempt.seen, Observation) else None,
         trace_id=attempt.trace_id,
     )

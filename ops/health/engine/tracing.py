@@ -6,9 +6,10 @@ from typing import Self
 from opentelemetry import trace
 from opentelemetry.context import Context
 
+from core.telemetry.tracing import is_tracing_wanted
 from ops.health.engine.definitions import PreparedCheck
 
-_tracer = trace.get_tracer("quarterdeck.health")
+_tracer = trace.get_tracer("quarterdeck.health") if is_tracing_wanted() else None
 _NO_PARENT = Context()
 
 
@@ -18,23 +19,26 @@ class probe_trace:  # noqa: N801 - used as a function
     __slots__ = ("_span", "trace_id", "traceparent")
 
     def __init__(self, check: PreparedCheck) -> None:
+        self._span: trace.Span | None = None
+        if _tracer is None:
+            bits = f"{random.getrandbits(192):048x}"
+            self.trace_id = bits[:32]
+            self.traceparent = f"00-{self.trace_id}-{bits[32:]}-00"
+            return
         self._span = _tracer.start_span("health.probe", _NO_PARENT, trace.SpanKind.CLIENT)
         context = self._span.get_span_context()
-        if context.is_valid:
-            self.trace_id = f"{context.trace_id:032x}"
-            self.traceparent = f"00-{self.trace_id}-{context.span_id:016x}-{int(context.trace_flags):02x}"
-            self._span.set_attribute("quarterdeck.check", check.uid)
-            self._span.set_attribute("quarterdeck.kind", check.kind_name)
-        else:
-            bits = random.getrandbits(192)
-            self.trace_id = f"{bits >> 64:032x}"
-            self.traceparent = f"00-{self.trace_id}-{bits & 0xFFFFFFFFFFFFFFFF:016x}-00"
+        self.trace_id = f"{context.trace_id:032x}"
+        self.traceparent = f"00-{self.trace_id}-{context.span_id:016x}-{int(context.trace_flags):02x}"
+        self._span.set_attribute("quarterdeck.check", check.uid)
+        self._span.set_attribute("quarterdeck.kind", check.kind_name)
 
     def fail(self, message: str) -> None:
-        self._span.set_status(trace.StatusCode.ERROR, message)
+        if self._span is not None:
+            self._span.set_status(trace.StatusCode.ERROR, message)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._span.end()
+        if self._span is not None:
+            self._span.end()

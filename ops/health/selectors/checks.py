@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import BigIntegerField, F, Q, QuerySet
+from django.db.models import BigIntegerField, Count, F, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from core.clock import database_now_ms, from_ms
@@ -29,8 +29,9 @@ class CheckRow:
     """One check and how it stands.
 
     ``status`` is the word that may be shown: unknown once results stopped coming, paused while nobody runs it.
-    ``severity`` sorts it (3 unhealthy, 2 degraded, 1 unknown, 0 healthy, -1 paused). ``message`` is the reason in
-    words, empty when there is nothing to say.
+    ``severity`` sorts it (3 unhealthy, 2 degraded, 1 unknown, 0 healthy, -1 paused). ``severity_level`` is how much
+    it matters to its entity (``domain.Severity``). ``message`` is the reason in words, empty when there is nothing to
+    say.
     """
 
     id: int
@@ -52,15 +53,20 @@ class CheckRow:
     degraded_above_ms: int | None
     failure_threshold: int
     success_threshold: int
+    retry_interval_ms: int | None
+    upside_down: bool
+    severity_level: str
     paused: bool
     next_due: dt.datetime | None
     is_stale: bool
+    waits_for_pings: bool
     version: int
 
 
 _COLUMNS = (
     "id", "uid", "name", "kind", "entity_id", "entity__uid", "entity__name", "entity__team__name", "state__interval_ms",
-    "timeout_ms", "degraded_above_ms", "failure_threshold", "success_threshold", "paused", "version",
+    "timeout_ms", "degraded_above_ms", "failure_threshold", "success_threshold", "retry_interval_ms", "upside_down",
+    "severity_level", "paused", "version", "heartbeat__ping_count",
     "state__next_due_ms", "state__fresh_until_ms", "state__last_at_ms", "state__last_duration_us",
     "state__last_message", "severity", "effective_since_ms",
 )  # fmt: skip
@@ -92,21 +98,13 @@ def check_rows(
     principal.require(Permission.CATALOG_VIEW)
     limit = max(1, min(limit, MAX_LIMIT))
     now = database_now_ms()
-    rows = _annotated(now)
+    rows = _narrowed(_annotated(now), kind=kind, team=team, environment=environment, label=label, q=q)
     if entity_ids is not None:
         rows = rows.filter(entity_id__in=entity_ids)
     if entity_ref:
         rows = rows.filter(Q(entity__name=_plain(entity_ref, "entity")) | Q(entity__uid=entity_ref))
-    if kind:
-        rows = rows.filter(kind=_plain(kind, "kind"))
-    narrow = _entity_filter(team=team, environment=environment, label=label)
-    if narrow != EntityFilter():
-        rows = rows.filter(entity__in=narrowed(Entity.objects.order_by(), narrow))
     if status:
         rows = rows.filter(Q(severity__in=_severities(status)))
-    if q:
-        text = _plain(q, "q")
-        rows = rows.filter(Q(name__icontains=text) | Q(entity__name__icontains=text) | Q(entity__title__icontains=text))
     keys = _sort_keys(sort)
     purpose = f"checks:{sort}"
     position = decode_cursor(cursor, purpose=purpose) if cursor else None
@@ -126,6 +124,46 @@ def check_row(*, principal: Principal, uid: str) -> CheckRow:
     if found is None:
         raise NotFound(f"There is no check {uid!r}")
     return _row(found, now)
+
+
+def status_counts(
+    *,
+    principal: Principal,
+    kind: str | None = None,
+    team: str | None = None,
+    environment: str | None = None,
+    label: str | Collection[str] | None = None,
+    q: str | None = None,
+) -> dict[str, int]:
+    """How many of the checks that match the filters have which status, by its word.
+
+    Raises ``ValidationFailed`` for a filter that cannot be read.
+    """
+    principal.require(Permission.CATALOG_VIEW)
+    rows = _narrowed(Check.objects.all(), kind=kind, team=team, environment=environment, label=label, q=q)
+    rated = rows.annotate(severity=effective.severity(database_now_ms())).order_by()
+    counts = rated.values("severity").annotate(count=Count("id")).values_list("severity", "count")
+    return {effective.WORDS[severity]: count for severity, count in counts}
+
+
+def _narrowed(
+    rows: QuerySet[Check],
+    *,
+    kind: str | None,
+    team: str | None,
+    environment: str | None,
+    label: str | Collection[str] | None,
+    q: str | None,
+) -> QuerySet[Check]:
+    if kind:
+        rows = rows.filter(kind=_plain(kind, "kind"))
+    narrow = _entity_filter(team=team, environment=environment, label=label)
+    if narrow != EntityFilter():
+        rows = rows.filter(entity__in=narrowed(Entity.objects.order_by(), narrow))
+    if q:
+        text = _plain(q, "q")
+        rows = rows.filter(Q(name__icontains=text) | Q(entity__name__icontains=text) | Q(entity__title__icontains=text))
+    return rows
 
 
 def _annotated(now_ms: int) -> QuerySet[Check]:
@@ -210,9 +248,13 @@ def _row(found: Any, now_ms: int) -> CheckRow:
         degraded_above_ms=found.degraded_above_ms,
         failure_threshold=found.failure_threshold,
         success_threshold=found.success_threshold,
+        retry_interval_ms=found.retry_interval_ms,
+        upside_down=found.upside_down,
+        severity_level=found.severity_level,
         paused=found.paused,
         next_due=_moment(found.state__next_due_ms),
         is_stale=is_stale,
+        waits_for_pings=found.heartbeat__ping_count is not None,
         version=found.version,
     )
 

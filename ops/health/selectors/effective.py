@@ -4,7 +4,7 @@ from django.db.models import BigIntegerField, Case, F, IntegerField, Q, When
 from django.db.models.functions import Coalesce
 
 from entities.domain import Lifecycle
-from ops.health.domain import Status
+from ops.health.domain import Severity, Status
 
 PAUSED_SEVERITY = -1
 """Sorts below healthy: nobody waits for a paused check."""
@@ -31,6 +31,23 @@ def severity(now_ms: int) -> Case:
         default=F("state__status"),
         output_field=IntegerField(),
     )
+
+
+def counted_severity(now_ms: int) -> Case:
+    """As ``severity``, but what counts for the entity (``domain.counted_status``) of the checks found by ``counts``."""
+    return Case(
+        When(
+            ~is_paused() & ~is_not_fresh(now_ms) & Q(severity_level=Severity.WARNING, state__status=Status.UNHEALTHY),
+            then=Status.DEGRADED.value,
+        ),
+        default=severity(now_ms),
+        output_field=IntegerField(),
+    )
+
+
+def counts() -> Q:
+    """Checks that have a say in the status of their entity."""
+    return ~Q(severity_level=Severity.INFO)
 
 
 def effective_since_ms(now_ms: int) -> Case:

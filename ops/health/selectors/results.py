@@ -1,7 +1,7 @@
 """The results of a check, newest first."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from django.db.models import Q
@@ -14,6 +14,7 @@ from ops.health.domain import Status
 from ops.health.models import Check, CheckResult, ResultDetail
 
 MAX_LIMIT = 1_000
+STREAM_ROWS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,29 @@ class ResultRow:
     outcome: str
     duration_ms: float
     message: str
+    detail: "ResultDetailRow | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResultDetailRow:
+    """What a failed or changed result keeps; a text is empty where nothing is known."""
+
+    phase: str
+    message: str
+    excerpt: str
+    trace_id: str
+
+
+_NO_DETAIL = ResultDetailRow("", "", "", "")
+
+
+def find_check_id(*, principal: Principal, uid: str) -> int:
+    """The primary key of a check that the principal may see. Raises ``NotFound``."""
+    principal.require(Permission.CATALOG_VIEW)
+    check_id = None if "\0" in uid else Check.objects.filter(uid=uid).values_list("id", flat=True).first()
+    if check_id is None:
+        raise NotFound(f"There is no check {uid[:80]!r}")
+    return check_id
 
 
 def recent_results(*, principal: Principal, check_uid: str, limit: int = 20) -> list[ResultRow]:
@@ -45,11 +69,8 @@ def results_page(
 
     Raises ``NotFound``, and ``ValidationFailed`` for a cursor of another list.
     """
-    principal.require(Permission.CATALOG_VIEW)
+    check_id = find_check_id(principal=principal, uid=check_uid)
     limit = max(1, min(limit, MAX_LIMIT))
-    check_id = None if "\0" in check_uid else Check.objects.filter(uid=check_uid).values_list("id", flat=True).first()
-    if check_id is None:
-        raise NotFound(f"There is no check {check_uid!r}")
     rows = CheckResult.objects.filter(check_id=check_id)
     if since_ms is not None:
         rows = rows.filter(slot_ms__gte=since_ms)
@@ -60,25 +81,54 @@ def results_page(
     columns = ("slot_ms", "late_ms", "outcome", "duration_us")
     found = seek(rows, [SortKey("slot_ms", descending=True)], position).values_list(*columns, named=True)[: limit + 1]
     page = cut_page(list(found), limit=limit, purpose=purpose, position_of=lambda row: [row.slot_ms])
-    messages = _messages(check_id, first=page.items[-1].slot_ms, last=page.items[0].slot_ms) if page.items else {}
+    details = _details(check_id, first=page.items[-1].slot_ms, last=page.items[0].slot_ms) if page.items else {}
     return Page(
         tuple(
-            ResultRow(
-                slot=from_ms(row.slot_ms),
-                started_at=from_ms(row.slot_ms + row.late_ms),
-                outcome=Status(row.outcome).word,
-                duration_ms=row.duration_us / 1000,
-                message=messages.get(row.slot_ms, ""),
-            )
+            _result_row(row.slot_ms, row.late_ms, row.outcome, row.duration_us, details.get(row.slot_ms))
             for row in page.items
         ),
         page.next_cursor,
     )
 
 
-def _messages(check_id: int, *, first: int, last: int) -> dict[int, str]:
+def stream_results(check_id: int, *, since_ms: int, until_ms: int) -> Iterator[ResultRow]:
+    """The same results from the newest to the oldest, however many: read as they are taken, ``STREAM_ROWS`` at a time.
+
+    Each portion is a short query of its own, so that a slow reader holds neither a transaction nor a cursor.
+    """
+    rows = CheckResult.objects.filter(check_id=check_id, slot_ms__gte=since_ms).order_by("-slot_ms")
+    columns = ("slot_ms", "late_ms", "outcome", "duration_us")
+    before = until_ms
+    while True:
+        portion = list(rows.filter(slot_ms__lt=before).values_list(*columns)[:STREAM_ROWS])
+        if not portion:
+            return
+        before = portion[-1][0]
+        details = _details(check_id, first=before, last=portion[0][0])
+        for row in portion:
+            slot_ms, late_ms, outcome, duration_us = row
+            yield _result_row(slot_ms, late_ms, outcome, duration_us, details.get(slot_ms))
+        if len(portion) < STREAM_ROWS:
+            return
+
+
+def _result_row(
+    slot_ms: int, late_ms: int, outcome: int, duration_us: int, detail: ResultDetailRow | None
+) -> ResultRow:
+    return ResultRow(
+        slot=from_ms(slot_ms),
+        started_at=from_ms(slot_ms + late_ms),
+        outcome=Status(outcome).word,
+        duration_ms=duration_us / 1000,
+        message=(detail or _NO_DETAIL).message,
+        detail=detail,
+    )
+
+
+def _details(check_id: int, *, first: int, last: int) -> dict[int, ResultDetailRow]:
     details = ResultDetail.objects.filter(check_id=check_id, slot_ms__gte=first, slot_ms__lte=last)
-    return dict(details.values_list("slot_ms", "message"))
+    columns = details.values_list("slot_ms", "phase", "message", "excerpt", "trace_id")
+    return {slot_ms: ResultDetailRow(*texts) for slot_ms, *texts in columns}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,11 @@ from entities.domain import Lifecycle
 from entities.lifecycle import lock_catalogue
 from entities.models import Entity
 from entities.selectors import find_entity
+from ops.health.checks.kind import MemberKind
 from ops.health.definition import CHECKS_PER_ENTITY_MAX, CheckDefinition, definition_of, document_of
+from ops.health.differences import changed_fields, keep_secrets
 from ops.health.models import Check, Heartbeat
+from ops.health.selectors.members import find_member_cycle
 from ops.health.services import schedule
 from ops.health.services.records import find_for_update, record_check_action
 
@@ -43,12 +46,14 @@ def create_check(*, principal: Principal, entity_ref: str, definition: CheckDefi
     together within a minute and within its interval.
 
     Raises ``NotFound`` for the entity, ``Conflict`` when it has a check of that name, ``ValidationFailed`` when it
-    has ``CHECKS_PER_ENTITY_MAX`` already.
+    has ``CHECKS_PER_ENTITY_MAX`` already or when the check would judge by itself.
     """
     principal.require(Permission.CATALOG_EDIT)
     lock_catalogue()
     together = _count_created_lately()
-    saved = _create(principal, find_entity(entity_ref), definition, database_now_ms(), together=together)
+    entity = find_entity(entity_ref)
+    saved = _create(principal, entity, definition, database_now_ms(), together=together)
+    _refuse_member_cycle(entity.name, definition)
     mark_changed()
     return saved
 
@@ -126,6 +131,8 @@ def save_checks(
     # The rows of the engine last and in the order of their keys: it waits for them while it commits results.
     for number, edit in enumerate(sorted(edits, key=lambda edit: edit.saved.id)):
         edit.reschedule(now, together=number)
+    for definition in definitions:
+        _refuse_member_cycle(entity.name, definition)
     written = [item for item in saved if item.action]
     if written:
         mark_changed()
@@ -139,6 +146,7 @@ def _count_created_lately() -> int:
 def _create(
     principal: Principal, entity: Entity, definition: CheckDefinition, now_ms: int, *, together: int
 ) -> CheckVersion:
+    definition = keep_secrets(definition, None)
     _refuse_taken_name(entity.pk, definition.name)
     if Check.objects.filter(entity=entity).count() >= CHECKS_PER_ENTITY_MAX:
         full = f"{entity.name} has {CHECKS_PER_ENTITY_MAX} checks, which is the limit"
@@ -180,15 +188,15 @@ def _edit_one(principal: Principal, check: Check, definition: CheckDefinition) -
     now = database_now_ms()
     edit = _edit(principal, check, definition, now)
     edit.reschedule(now)
+    _refuse_member_cycle(check.entity.name, definition)
     if edit.saved.action:
         mark_changed()
     return edit.saved
 
 
 def _edit(principal: Principal, check: Check, definition: CheckDefinition, now_ms: int) -> _Edit:
-    before, after = document_of(check), definition.document()
-    names = list(dict.fromkeys((*before, *after)))
-    changed = {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
+    definition = keep_secrets(definition, check)
+    changed = changed_fields(check, definition)
     was_running = _is_running(check)
     if not changed:
         return _Edit(_version(check, None, {}), definition, was_running, was_running)
@@ -226,13 +234,24 @@ def _refuse_taken_name(entity_id: int, name: str) -> None:
         raise Conflict(f"The entity already has a check named {name!r}", errors=(taken,))
 
 
+def _refuse_member_cycle(entity_name: str, definition: CheckDefinition) -> None:
+    """Called when it is written: a check that judges by others may not, over these, judge by itself."""
+    if not isinstance(definition.check_kind, MemberKind):
+        return
+    if cycle := find_member_cycle(f"{entity_name}/{definition.name}"):
+        circle = FieldError("members", f"would go in a circle: {' > '.join(cycle)}")
+        raise ValidationFailed("A check cannot judge by itself", errors=(circle,))
+
+
 def _write_row(check: Check, definition: CheckDefinition) -> None:
     common = definition.common
-    check.name, check.kind, check.config = common.name, common.kind, definition.config_document
+    check.name, check.kind, check.config = common.name, common.kind, definition.stored_config
     check.conditions, check.degraded_conditions = list(common.conditions), list(common.degraded_conditions)
     check.interval_ms, check.timeout_ms = common.interval, common.timeout
     check.degraded_above_ms = common.degraded_above
     check.failure_threshold, check.success_threshold = common.failure_threshold, common.success_threshold
+    check.retry_interval_ms = common.retry_interval
+    check.upside_down, check.severity_level = common.upside_down, common.severity.value
     check.paused = common.paused
     check.save()
 

@@ -11,7 +11,7 @@ from django.db.models import BigIntegerField, Case, F, Value, When
 
 from ops.health.definition import CheckDefinition
 from ops.health.domain import Status, fresh_until
-from ops.health.models import CheckState
+from ops.health.models import CheckState, StatusChange
 
 SPREAD_MS = 60_000
 """Checks that are set going together start within this time, or within their interval when it is shorter."""
@@ -19,7 +19,8 @@ SPREAD_MS = 60_000
 SPREAD_PER_CHECK_MS = 500
 """What each of them adds to that time: one check alone starts at once, a hundred use it all."""
 
-_LET_GO: dict[str, Any] = {"fence": F("fence") + 1, "slot_ms": None, "lease_until_ms": 0}
+_REGULAR: dict[str, Any] = {"retry_ms": None, "anchor_ms": None}
+_LET_GO: dict[str, Any] = {"fence": F("fence") + 1, "slot_ms": None, "lease_until_ms": 0, **_REGULAR}
 _NOTHING_PROVEN: dict[str, Any] = {"status": Status.UNKNOWN, "fine_run": 0, "up_run": 0, "fresh_until_ms": None}
 
 
@@ -36,7 +37,7 @@ def first_due(definition: CheckDefinition, *, now_ms: int, together: int = 0) ->
     """
     expectation = definition.check_kind.expectation(definition.config)
     if expectation is not None:
-        return now_ms + expectation.period_ms + expectation.grace_ms
+        return expectation.deadline_after(now_ms)
     spread = min(definition.common.interval, SPREAD_MS, together * SPREAD_PER_CHECK_MS)
     return now_ms + random.randrange(spread + 1)  # noqa: S311 - spreads load
 
@@ -72,14 +73,24 @@ def restart(check_id: int, definition: CheckDefinition, *, version: int, now_ms:
 def start(check_id: int, definition: CheckDefinition, *, version: int, now_ms: int, together: int = 0) -> None:
     """Set a check going that stood still: unknown until its first result."""
     restart(check_id, definition, version=version, now_ms=now_ms, together=together)
+    _note_unknown(check_id, now_ms=now_ms)
     CheckState.objects.filter(pk=check_id).update(**_NOTHING_PROVEN, since_ms=now_ms)
 
 
 def stop(check_id: int, *, version: int, now_ms: int) -> None:
     """Take a check off the schedule; what it knew proves nothing any more."""
+    _note_unknown(check_id, now_ms=now_ms)
     CheckState.objects.filter(pk=check_id).update(
         **_LET_GO, **_NOTHING_PROVEN, definition_version=version, next_due_ms=None, since_ms=now_ms
     )
+
+
+def _note_unknown(check_id: int, *, now_ms: int) -> None:
+    """Its status ends here, or ended when results stopped coming."""
+    known = CheckState.objects.filter(pk=check_id).exclude(status=Status.UNKNOWN)
+    for fresh_until_ms in known.values_list("fresh_until_ms", flat=True):
+        ended = now_ms if fresh_until_ms is None else min(now_ms, fresh_until_ms)
+        StatusChange.objects.create(check_id=check_id, at_ms=ended, status=Status.UNKNOWN)
 
 
 def follow(check_id: int, definition: CheckDefinition, *, version: int) -> None:
@@ -96,4 +107,4 @@ def lock_states(check_ids: Collection[int]) -> None:
 
 def bring_forward(check_id: int, *, now_ms: int) -> None:
     """Make the check due now, unless it is due already or being probed."""
-    CheckState.objects.filter(pk=check_id, slot_ms=None, next_due_ms__gt=now_ms).update(next_due_ms=now_ms)
+    CheckState.objects.filter(pk=check_id, slot_ms=None, next_due_ms__gt=now_ms).update(next_due_ms=now_ms, **_REGULAR)

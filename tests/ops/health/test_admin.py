@@ -37,7 +37,8 @@ def form_of(**fields: Any) -> dict[str, Any]:
     return {
         "name": "http", "kind": "http", "config": "url: http://127.0.0.1:9001/health", "interval": "30s",
         "timeout": "5s", "failure_threshold": "2", "success_threshold": "1", "degraded_above": "300ms",
-        "conditions": "[STATUS] == 200\r\n\r\n[BODY].status == ok\r\n", "degraded_conditions": "", **fields,
+        "conditions": "[STATUS] == 200\r\n\r\n[BODY].status == ok\r\n", "degraded_conditions": "",
+        "severity": "critical", **fields,
     }  # fmt: skip
 
 

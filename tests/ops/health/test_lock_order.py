@@ -1,6 +1,7 @@
 """Edits and the engine on the same rows at once, each on a connection of its own."""
 
 import functools
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +22,7 @@ from ops.health.domain import Status
 from ops.health.engine.claim import claim_due_checks, release_claims
 from ops.health.engine.commit import Outcome, commit_outcomes
 from ops.health.models import Check, Heartbeat
+from ops.health.ping_store import PingAddress
 from ops.health.services import schedule
 from tests.ops.health.engine.test_commit import outcome_of
 from tests.ops.health.factories import make_check, state_of
@@ -170,10 +172,10 @@ def test_a_ping_that_waited_for_an_edit_is_taken_by_the_new_definition(
 
     def ping() -> None:
         sign = pings.Ping(pings.Signal.SUCCESS)
-        pinged.append(elsewhere(lambda: pings.record_ping(ping_id=beat.ping_id, ping=sign)))
+        pinged.append(elsewhere(lambda: pings.record_ping(address=PingAddress(beat.ping_id), ping=sign)))
         with pytest.raises(TimeoutError):
             pinged[0].result(timeout=0.5)
-        Heartbeat.objects.filter(pk=check.pk).update(started_ms=now_ms() - 4_000)
+        Heartbeat.objects.filter(pk=check.pk).update(runs=json.dumps({"": now_ms() - 4_000}))
 
     after(monkeypatch, schedule, "restart", once(ping))
 

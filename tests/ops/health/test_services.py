@@ -86,7 +86,7 @@ class TestCreate:
         entry = last_audit()
         assert (entry.actor, entry.action, entry.target_name) == ("user:editor", "check.create", "api/http")
         assert entry.after is not None
-        assert entry.after["headers"] == {"X-Auth": "[redacted]"}
+        assert entry.after["headers"] == {"X-Auth": "********"}
         assert entry.after["url"] == "http://127.0.0.1:9001/a?token=[redacted]&x=[redacted]"
         assert "hush" not in str(entry.after)
         assert timeline(principal=viewer, entity_id=api.pk).items[0].kind == "check.create"

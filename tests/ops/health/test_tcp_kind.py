@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import socket
 import threading
 from collections.abc import Iterator
@@ -10,22 +9,26 @@ from typing import Any
 
 import pytest
 import uvloop
+from pydantic import ValidationError
 
 from core.egress import AddressPolicy
 from ops.health.checks.kind import Observation, ProbeContext, ProbeFailed
-from ops.health.checks.tcp import TcpConfig, TcpKind
+from ops.health.checks.tcp import ANSWER_LIMIT, TcpConfig, TcpKind, unescape
+from ops.health.conditions import Body
+from tests.ops.health import probing
+from tests.ops.health.peers import run_peer
+from tests.ops.health.probing import LOOPBACK
+from tests.ops.health.probing import probe as run_probe
 
-LOOPBACK = AddressPolicy(allow=(ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")))
+TCP = TcpKind()
 
 
-def probe(host: str, port: int, *, policy: AddressPolicy = LOOPBACK, timeout: float = 5) -> Observation:
-    return uvloop.run(TcpKind().probe(TcpConfig(host=host, port=port), ProbeContext(timeout, policy)))
+def probe(host: str, port: int, **options: Any) -> Observation:
+    return run_probe(TCP, host=host, port=port, **options)
 
 
-def failure(host: str, port: int, **options: object) -> ProbeFailed:
-    with pytest.raises(ProbeFailed) as caught:
-        probe(host, port, **options)  # type: ignore[arg-type]
-    return caught.value
+def failure(host: str, port: int, **options: Any) -> ProbeFailed:
+    return probing.failure(TCP, host=host, port=port, **options)
 
 
 def test_an_open_port_is_seen_with_its_address_and_times() -> None:
@@ -125,3 +128,74 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str, hanging: thread
         return [entry for address in addresses for entry in real(address, port, type=type)]
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+
+def greet(connection: socket.socket) -> None:
+    connection.sendall(b"220 mail.example ESMTP\r\n")
+    if connection.recv(100) == b"QUIT\r\n":
+        connection.sendall(b"221 Bye\r\n")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"expect": "220 "},
+        {"expect_pattern": r"^220 \S+ ESMTP"},
+        {"send": r"QUIT\r\n", "expect": r"Bye\r\n"},
+        {"send": r"QUIT\r\n", "expect_pattern": r"(?m)^221 "},
+    ],
+)
+def test_an_expected_answer_is_seen(options: dict[str, str]) -> None:
+    with run_peer(greet) as port:
+        seen = probe("127.0.0.1", port, **options)
+
+    assert seen.values["CONNECTED"] is True
+    assert isinstance(seen.values["BODY"], Body)
+    assert seen.values["BODY"].text.startswith("220 mail.example")
+    assert set(seen.phases) == {"resolve", "connect", "receive"}
+
+
+def test_what_is_sent_alone_waits_for_any_answer() -> None:
+    with run_peer(lambda connection: connection.sendall(connection.recv(9).upper())) as port:
+        assert probe("127.0.0.1", port, send="ping").values["BODY"].text == "PING"
+
+
+def test_another_answer_fails_when_the_target_closes() -> None:
+    with run_peer(lambda connection: connection.sendall(b"554 go away")) as port:
+        failed = failure("127.0.0.1", port, expect="220")
+
+    assert (failed.phase, failed.message) == ("receive", "connection closed without the expected answer")
+
+
+def test_an_answer_that_does_not_come_times_out() -> None:
+    with run_peer(greet) as port:
+        failed = failure("127.0.0.1", port, expect="never", timeout=0.3)
+
+    assert failed.message == "timed out after 300 ms while waiting for the answer"
+
+
+def test_only_the_first_bytes_of_a_flood_are_looked_at() -> None:
+    def flood(connection: socket.socket) -> None:
+        while True:
+            connection.sendall(b"x" * 65_536)
+
+    with run_peer(flood) as port:
+        failed = failure("127.0.0.1", port, expect="y")
+
+    assert failed.message == f"the first {ANSWER_LIMIT // 1024} KiB of the answer are not as expected"
+
+
+def test_escapes_stand_for_bytes() -> None:
+    assert unescape(r"a\r\n\t\0\\\xffü") == b"a\r\n\t\0\\\xff" + "ü".encode()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"send": "\\q"}, {"expect": "trailing\\"}, {"expect": "\\x4"}, {"expect_pattern": "("}, {"send": ""},
+        {"expect_pattern": "(?=look)"}, {"expect": "a", "expect_pattern": "a"},
+    ],
+)  # fmt: skip
+def test_what_cannot_be_sent_or_expected_is_refused(fields: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        TcpConfig.model_validate({"host": "h", "port": 1, **fields})

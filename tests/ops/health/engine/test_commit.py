@@ -10,7 +10,7 @@ from ops.health.engine.claim import Claim, claim_due_checks
 from ops.health.engine.commit import Outcome, Result, commit_outcomes
 from ops.health.engine.definitions import load_checks
 from ops.health.engine.judging import Judgement
-from ops.health.models import Check, CheckResult, CheckState, ResultDetail
+from ops.health.models import Check, CheckResult, CheckState, ResultDetail, StatusChange
 from ops.journal.models import JournalEntry
 from tests.ops.health.factories import make_check, state_of
 
@@ -34,7 +34,7 @@ def outcome_of(claim: Claim, status: Status, message: str = "") -> Outcome:
         late_ms=3,
         missed=claim.missed,
         duration_us=1_234,
-        judgement=Judgement(status, message, "connect" if status is X else ""),
+        judgement=Judgement(status, message, {X: "connect", U: "engine"}.get(status, "")),
         observation=Observation(1_234),
         trace_id="ab" * 16,
     )
@@ -72,6 +72,18 @@ def test_a_result_of_a_fence_that_moved_on_is_discarded() -> None:
     assert commit_outcomes([outcome_of(claim, X)]).results == []
     assert CheckResult.objects.count() == ResultDetail.objects.count() == JournalEntry.objects.count() == 0
     assert state_of(check).status == U
+
+
+def test_a_result_of_a_fence_that_moved_on_is_discarded_beside_the_one_that_replaced_it() -> None:
+    check = make_check()
+    (lost,) = claim_due_checks(limit=1)
+    CheckState.objects.filter(pk=check.pk).update(lease_until_ms=0, slot_ms=None, next_due_ms=lost.slot_ms + 5)
+    (claim,) = claim_due_checks(limit=1)
+
+    (result,) = commit_outcomes([outcome_of(lost, X), outcome_of(claim, H)]).results
+
+    assert result.outcome.fence == claim.fence
+    assert CheckResult.objects.get().slot_ms == claim.slot_ms
 
 
 def test_a_fence_admits_one_result() -> None:
@@ -138,6 +150,28 @@ def test_a_result_after_silence_starts_from_unknown() -> None:
     state, entry = state_of(check), JournalEntry.objects.order_by("-id")[0]
     assert (state.revision, state.since_ms) == (before + 1, state.last_at_ms)
     assert (JournalEntry.objects.count(), entry.before, entry.after) == (2, "unknown", "healthy")
+
+
+def changes_of(check: Check) -> list[tuple[int, int]]:
+    return list(StatusChange.objects.filter(check_id=check.pk).order_by("id").values_list("at_ms", "status"))
+
+
+def test_every_change_of_status_is_kept_and_nothing_else() -> None:
+    check = make_check(due_in_ms=-60_000, interval_ms=10_000)
+    slots = [run(check, status).outcome.at_ms for status in (H, H, X, X, H)]
+
+    assert changes_of(check) == [(slots[0], H), (slots[2], X), (slots[4], H)]
+
+
+def test_a_result_after_silence_tells_from_when_on_the_status_was_unknown() -> None:
+    check = make_check(interval_ms=10_000)
+    first = run(check, H)
+    silent_from = (state_of(check).next_due_ms or 0) - 400_000
+    CheckState.objects.filter(pk=check.pk).update(fresh_until_ms=silent_from)
+
+    again = run(check, H)
+
+    assert changes_of(check) == [(first.outcome.at_ms, H), (silent_from, U), (again.outcome.at_ms, H)]
 
 
 def test_a_failure_below_its_threshold_after_silence_does_not_bring_back_what_was_before() -> None:

@@ -79,6 +79,7 @@ def test_conditions_decide(
     engine.run_due_checks()
 
     assert (state_of(check).status, state_of(check).last_message) == (status, message)
+    assert ("queue" in ResultDetail.objects.get().excerpt) is (status is not Status.HEALTHY)
 
 
 def test_a_body_is_let_go_once_it_is_judged() -> None:

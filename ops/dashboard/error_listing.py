@@ -1,0 +1,131 @@
+"""The list of error groups on its page, read from the address."""
+
+from html import escape
+from typing import Any, cast
+
+from django.http import QueryDict
+from django.urls import reverse
+
+from core.clock import now_ms, to_ms
+from core.errors import NotFound, ValidationFailed
+from core.pagination import Page
+from core.permissions import Principal
+from core.templatetags.display import ago
+from entities.models import Team
+from ops.dashboard.listing import MAX_OPTIONS, Choice, Column, Filters, StatusChoice, address, plain
+from ops.dashboard.rows import join_rows
+from ops.dashboard.sparkline import draw_sparkline
+from ops.errors.selectors import GroupRow, Sort, group_names, group_rows, state_counts
+
+PAGE_SIZE = 50
+STATES = ("open", "muted", "resolved")
+LEVELS = ("fatal", "error", "warning", "info", "debug")
+DEFAULT_SORT = "recent"
+_DAY_MS = 86_400_000
+_COLUMNS = (
+    ("", "Error", ""),
+    ("", "Entity", "wide"),
+    ("", "Last 24 hours", "wide"),
+    ("volume", "Events", "num"),
+    ("", "Users", "num wide"),
+    ("first_seen", "First seen", "num wide"),
+    ("recent", "Last seen", "num"),
+)
+
+
+def list_errors(query: QueryDict, *, path: str, principal: Principal) -> dict[str, Any]:
+    """The context of the page; what the address says wrongly counts as not said. Without a state: the open groups."""
+    narrow = {name: plain(query, name)[:200] for name in ("entity", "team", "environment", "release", "level", "q")}
+    narrow["q"] = narrow["q"][:100].strip()
+    state = plain(query, "state")
+    state = state if state in (*STATES, "all") else "open"
+    sort = query.get("sort", DEFAULT_SORT)
+    sort = sort if sort in {name for name, _, _ in _COLUMNS if name} else DEFAULT_SORT
+    filters = {"entity_ref": narrow["entity"], **{name: value for name, value in narrow.items() if name != "entity"}}
+
+    def read(cursor: str | None) -> Page[GroupRow]:
+        wanted = None if state == "all" else state
+        return group_rows(
+            principal=principal, state=wanted, sort=cast("Sort", sort), cursor=cursor, limit=PAGE_SIZE, **filters
+        )
+
+    cursor = query.get("cursor")
+    try:
+        try:
+            page = read(cursor)
+        except ValidationFailed:
+            cursor = None
+            page = read(None)
+        counts = state_counts(principal=principal, **filters)
+    except NotFound:  # of an entity that is gone, nothing is there
+        page, counts = Page((), None), {}
+    return {
+        "groups": page.items,
+        "rows": join_rows(error_row(group) for group in page.items),
+        "columns": [
+            Column(title, css, _sort_address(query, path, name), "down" if name == sort else "")
+            for name, title, css in _COLUMNS
+        ],
+        "filters": _filters(narrow, state=state, counts=counts, path=path),
+        "next_url": address(query, path, cursor=page.next_cursor) if page.next_cursor else "",
+        "first_url": address(query, path, cursor=None),
+        "is_later_page": cursor is not None,
+        "is_narrowed": any(narrow.values()),
+    }
+
+
+def _sort_address(query: QueryDict, path: str, name: str) -> str:
+    return address(query, path, sort=None if name == DEFAULT_SORT else name, cursor=None) if name else ""
+
+
+def _filters(narrow: dict[str, str], *, state: str, counts: dict[str, int], path: str) -> Filters:
+    names = group_names()
+    offered: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+        ("entity", "Entity", names.entities),
+        ("team", "Team", tuple(Team.objects.values_list("name", flat=True))),
+        ("environment", "Environment", names.environments),
+        ("release", "Release", names.releases),
+        ("level", "Level", LEVELS),
+    )
+    return Filters(
+        q=narrow["q"],
+        status=state,
+        total=sum(counts.values()),
+        statuses=[StatusChoice(word, counts.get(word, 0)) for word in STATES],
+        choices=[
+            Choice(name, title, narrow[name], list(dict.fromkeys([*options, *filter(None, [narrow[name]])])))
+            for name, title, options in offered
+            if narrow[name] or 1 < len(options) <= MAX_OPTIONS
+        ],
+        clear_url=path,
+    )
+
+
+def badges(group: GroupRow) -> list[tuple[str, str]]:
+    """What a reader must not overlook: a word, and the tone that it is written in."""
+    found = []
+    if group.level != "error":
+        found.append((group.level, {"fatal": "unhealthy", "warning": "degraded"}.get(group.level, "quiet")))
+    if group.state != "open":
+        found.append((group.state, "quiet"))
+    elif group.is_regression:
+        found.append(("came back", "unhealthy"))
+    elif to_ms(group.first_seen) > now_ms() - _DAY_MS:
+        found.append(("new", "accent"))
+    return found
+
+
+def error_row(group: GroupRow) -> str:
+    """Everything that a program said is escaped here; there is no address among it."""
+    marks = "".join(f'<span class="badge" data-tone="{tone}">{word}</span>' for word, tone in badges(group))
+    url = reverse("error-detail", args=[group.uid])
+    entity = reverse("entity-detail", args=[group.entity_name])
+    return (
+        f'<tr id="x-{group.uid}" data-row><th scope="row" class="cell-error">'
+        f'<span class="error-line"><a class="clip" href="{url}" title="{escape(group.title)}">{escape(group.title)}</a>'
+        f'{marks}</span><span class="error-place clip">{escape(group.culprit)}</span></th>'
+        f'<td class="wide clip cell-owner"><a href="{entity}">{escape(group.entity_name)}</a></td>'
+        f'<td class="wide">{draw_sparkline(group.trend)}</td><td class="num">{group.events:,}</td>'
+        f'<td class="num wide muted">{group.users:,}</td><td class="num wide muted">{ago(group.first_seen)}</td>'
+        f'<td class="num muted">{ago(group.last_seen)}</td></tr>'
+    )

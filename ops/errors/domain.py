@@ -1,0 +1,145 @@
+"""What belongs together, and what becomes of it. Pure: times are passed in."""
+
+import enum
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ops.errors.events import ErrorEvent, ExceptionValue, Frame
+
+FINGERPRINT_VERSION = 1
+"""Raise it when ``fingerprint`` changes: groups of both versions then stand side by side instead of being mixed."""
+_DEFAULT = re.compile(r"\{\{\s*default\s*\}\}")
+_FRAMES_COUNTED = 30
+# What differs from one event of the same kind to the next: ids, addresses, numbers, quoted values.
+_VARYING = re.compile(
+    r"""
+    [0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12} | 0x[0-9a-f]+ | \b[0-9a-f]{16,}\b
+    | \d+(?:\.\d+)* | '[^']*' | "[^"]*"
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_GENERATED_NAME = re.compile(r"[0-9a-f]{8,}|\d+|<.*?>")
+
+
+class GroupState(enum.StrEnum):
+    OPEN = "open"
+    RESOLVED = "resolved"
+    MUTED = "muted"
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """``title`` and ``culprit`` say in words what and where; ``digest`` is 32 hexadecimal digits."""
+
+    digest: str
+    title: str
+    culprit: str
+
+
+def group_event(event: ErrorEvent) -> Grouping:
+    """The SDK's own fingerprint; else exception types and in-app frames; else the template of the message."""
+    default = list(_default_parts(event))
+    if event.fingerprint:
+        own = [part for piece in event.fingerprint for part in (default if _DEFAULT.fullmatch(piece) else [piece])]
+        parts = ["own", *own]
+    else:
+        parts = default
+    digest = hashlib.blake2b("\0".join((str(FINGERPRINT_VERSION), *parts)).encode(), digest_size=16).hexdigest()
+    return Grouping(digest, title_of(event), culprit_of(event))
+
+
+def title_of(event: ErrorEvent) -> str:
+    if event.exceptions:
+        last = event.exceptions[-1]
+        first_line = last.value.strip().partition("\n")[0]
+        return f"{last.type}: {first_line}"[:200] if first_line else last.type
+    return (event.message.strip().partition("\n")[0] or event.transaction or "An event without a message")[:200]
+
+
+def culprit_of(event: ErrorEvent) -> str:
+    """Where it happened: the last in-app frame, else the transaction or the logger."""
+    for raised in reversed(event.exceptions):
+        for frame in reversed(raised.frames):
+            if frame.in_app:
+                return f"{frame.module or frame.filename} in {frame.function}" if frame.function else frame.filename
+    return event.transaction or event.logger
+
+
+def _default_parts(event: ErrorEvent) -> Iterable[str]:
+    if event.exceptions:
+        yield "exception"
+        for raised in event.exceptions:
+            yield from _exception_parts(raised)
+    elif event.template or event.message:
+        yield from ("message", event.logger, _VARYING.sub("*", event.template or event.message))
+    else:
+        yield from ("bare", event.level, event.transaction)
+
+
+def _exception_parts(raised: ExceptionValue) -> Iterable[str]:
+    yield f"{raised.module}.{raised.type}"
+    frames = [frame for frame in raised.frames if frame.in_app] or list(raised.frames)
+    if not frames:
+        yield _VARYING.sub("*", raised.value)
+    previous = ""
+    for frame in frames[-_FRAMES_COUNTED:]:
+        place = _place(frame)
+        if place != previous:  # however deep a recursion went
+            yield place
+        previous = place
+
+
+def _place(frame: Frame) -> str:
+    """Without line numbers, so that an edit elsewhere in the file does not make another group of it."""
+    where = frame.module or frame.filename.replace("\\", "/").rpartition("/")[2]
+    return f"{where}:{_GENERATED_NAME.sub('*', frame.function)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a person said of a group. ``muted_until_ms`` and ``muted_per_hour``: whichever comes first ends the mute."""
+
+    state: GroupState = GroupState.OPEN
+    resolved_in: str = ""
+    resolved_at_ms: int | None = None
+    muted_until_ms: int | None = None
+    muted_per_hour: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The standing after new events; ``is_regression`` if a resolved group came back, ``is_loud`` if a mute ended."""
+
+    standing: Standing
+    is_regression: bool = False
+    is_loud: bool = False
+
+
+def next_standing(
+    standing: Standing, *, at_ms: int, releases: Iterable[str], first_seen_ms: dict[str, int], in_last_hour: int
+) -> Change:
+    """After events of ``releases`` (empty text: none named). ``first_seen_ms`` tells when each release was first seen.
+
+    A resolved group comes back with an event of a release that is later than the one it was resolved in; an event of
+    that release or of an earlier one is a late report of what is solved. Without a release every event counts.
+    """
+    if standing.state is GroupState.RESOLVED:
+        if any(_is_later(release, standing, first_seen_ms) for release in releases):
+            return Change(Standing(), is_regression=True)
+        return Change(standing)
+    if standing.state is GroupState.MUTED:
+        over = standing.muted_until_ms is not None and at_ms >= standing.muted_until_ms
+        flood = standing.muted_per_hour is not None and in_last_hour >= standing.muted_per_hour
+        if over or flood:
+            return Change(Standing(), is_loud=True)
+    return Change(standing)
+
+
+def _is_later(release: str, standing: Standing, first_seen_ms: dict[str, int]) -> bool:
+    if not standing.resolved_in or not release:
+        return True
+    if release == standing.resolved_in:
+        return False
+    return first_seen_ms.get(release, 0) > first_seen_ms.get(standing.resolved_in, 0)

@@ -1,0 +1,197 @@
+"""Taking events in: judged, spooled and answered at once; what they mean is found out later."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import redis
+import structlog
+from django.conf import settings
+from django.db import connection
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from core.clock import now_ms
+from core.errors import NotAuthenticated, RateLimited, Unavailable
+from core.ids import uuid7_hex
+from core.registry import Registry
+from core.telemetry import metrics
+from ops.errors.envelope import Envelope, parse_envelope, parse_payload
+from ops.errors.models import ErrorKey, SpooledEvent
+
+log = structlog.get_logger(__name__)
+
+SPOOL_ROWS_MAX = 20_000
+"""More than this is waiting only when nobody digests; then SDKs are told to wait."""
+KEY_KEPT_SECONDS = 10.0
+"""How long a process believes what it read of a key; a revoked one is refused at the latest then."""
+SHARES = 50
+"""So many times a minute a process asks Redis for a key that uses all of its quota."""
+_TIMEOUT_SECONDS = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Whose DSN it is."""
+
+    key_id: int
+    entity_id: int
+    per_minute: int
+
+
+type ItemHandler = Callable[[int, Mapping[str, Any]], None]
+"""What another slice does with items of its kind: called with the id of the DSN's entity and the payload."""
+
+ITEM_HANDLERS: Registry[ItemHandler] = Registry("kind of envelope item")
+_senders: dict[str, tuple[float, Sender | None]] = {}
+
+
+def find_sender(*, project: int, public_key: str) -> Sender:
+    """Raises ``NotAuthenticated`` for a key that is unknown, revoked, or of another project."""
+    now = time.monotonic()
+    known = _senders.get(public_key)
+    if known is None or known[0] < now:
+        if len(_senders) > 10_000:
+            _senders.clear()
+        known = _senders[public_key] = (now + KEY_KEPT_SECONDS, _read_sender(public_key))
+    sender = known[1]
+    if sender is None or sender.key_id != project:
+        raise NotAuthenticated("There is no such DSN, or it was revoked")
+    return sender
+
+
+def forget_senders() -> None:
+    """A key of this process's own was made or revoked."""
+    _senders.clear()
+    _drawn.clear()
+
+
+def _read_sender(public_key: str) -> Sender | None:
+    key = ErrorKey.objects.filter(public_key=public_key[:32], revoked_at=None, entity__lifecycle="active").first()
+    return None if key is None else Sender(key.pk, key.entity_id, key.per_minute)
+
+
+def take_envelope(sender: Sender, body: bytes) -> str:
+    """Spool the events of an envelope, hand its other known items on, drop the rest. Returns the event's id.
+
+    Raises ``ValidationFailed``, ``PayloadTooLarge``, ``RateLimited``.
+    """
+    return _take(sender, parse_envelope(body))
+
+
+def take_event(sender: Sender, body: bytes) -> str:
+    """The same for the legacy address, whose body is one event."""
+    parse_payload(body)
+    require_quota(sender, events=1)
+    return _spool(sender, [body], {})
+
+
+def _take(sender: Sender, envelope: Envelope) -> str:
+    events = [item.payload for item in envelope.items if item.kind == "event"]
+    for payload in events:
+        parse_payload(payload)  # refused now, while somebody is there to be told
+    handled = [(item.kind, parse_payload(item.payload)) for item in envelope.items if item.kind in ITEM_HANDLERS]
+    if events or handled:
+        require_quota(sender, events=len(events) + len(handled))
+    event_id = _spool(sender, events, envelope.headers)
+    for kind, content in handled:
+        handle = ITEM_HANDLERS.get(kind)
+        assert handle is not None
+        handle(sender.entity_id, content)
+    return event_id
+
+
+def _spool(sender: Sender, events: list[bytes], headers: Any) -> str:
+    stated = headers.get("event_id")
+    event_id = stated.replace("-", "")[:32] if isinstance(stated, str) else uuid7_hex()
+    if events:
+        spool_events([(sender.entity_id, sender.key_id, now_ms(), payload) for payload in events])
+        metrics.ERROR_EVENTS.labels("accepted").inc(len(events))
+    return event_id
+
+
+_SPOOL = "INSERT INTO ops_spooledevent (entity_id, key_id, received_ms, payload) VALUES (%s, %s, %s, %s)"
+
+
+def spool_events(rows: list[tuple[int, int | None, int, bytes]]) -> None:
+    """Of each event its entity, its key, when it came, and what came; in one statement's time, whatever else runs."""
+    with connection.cursor() as cursor:
+        cursor.executemany(_SPOOL, rows)
+
+
+def require_quota(sender: Sender, *, events: int) -> None:
+    """Count events against the key's minute. Raises ``RateLimited``.
+
+    Counted on Redis for all processes together; without it, for each process by itself. A process draws a share of the
+    minute at a time, because a question to Redis costs more than an event: what it drew and does not use is lost.
+    """
+    window = int(time.time() // 60)
+    with _lock:
+        drawn = _drawn.get(sender.key_id)
+        left = drawn[1] if drawn and drawn[0] == window else 0
+        if left < events:
+            left += _draw(sender, window, events - left)
+        _drawn[sender.key_id] = (window, max(0, left - events))
+    if left < events:
+        metrics.ERROR_EVENTS.labels("refused").inc(events)
+        wait = 60 - int(time.time() % 60)
+        raise RateLimited(f"More than {sender.per_minute} events in this minute", retry_after_seconds=wait)
+
+
+_lock = threading.Lock()
+_drawn: dict[int, tuple[int, int]] = {}
+"""What is left of this process's share of each key's minute."""
+
+
+def _draw(sender: Sender, window: int, least: int) -> int:
+    """How many events more this process may take: a share, or what the minute still has."""
+    if len(_drawn) > 10_000:
+        _drawn.clear()
+    wanted = max(least, sender.per_minute // SHARES)
+    try:
+        used = _count(f"quarterdeck:error-quota:{sender.key_id}:{window}", wanted)
+    except redis.RedisError:
+        used = _count_alone(sender.key_id, window, wanted)
+    return max(0, wanted - max(0, used - sender.per_minute))
+
+
+def require_room() -> None:
+    """Raises ``Unavailable`` while too much waits to be digested: ids rise, so their spread bounds the rows."""
+    ends = SpooledEvent.objects.order_by()
+    first, last = (
+        ends.order_by("id").values_list("id", flat=True).first(),
+        ends.order_by("-id").values_list("id", flat=True).first(),
+    )
+    if first is not None and last is not None and last - first > SPOOL_ROWS_MAX:
+        metrics.ERROR_EVENTS.labels("refused").inc()
+        raise Unavailable("Too many events are waiting to be digested")
+
+
+@cache
+def _client() -> redis.Redis:
+    return redis.Redis.from_url(
+        settings.REDIS_URL,
+        socket_timeout=_TIMEOUT_SECONDS,
+        socket_connect_timeout=_TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+def _count(key: str, events: int) -> int:
+    with _client().pipeline(transaction=False) as commands:
+        commands.incrby(key, events)
+        commands.expire(key, 120)
+        return int(commands.execute()[0])
+
+
+_alone: dict[int, tuple[int, int]] = {}
+
+
+def _count_alone(key_id: int, window: int, events: int) -> int:
+    counted = _alone.get(key_id)
+    used = events + (counted[1] if counted and counted[0] == window else 0)
+    _alone[key_id] = (window, used)
+    return used

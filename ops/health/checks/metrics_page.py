@@ -1,0 +1,145 @@
+"""Prometheus's text format, read for one metric: a selector, and the values of the series that it selects."""
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import re2
+
+from ops.health.checks.expression import compile_expression, validate_expression
+
+MATCHERS_MAX = 20
+SERIES_MAX = 10_000
+_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_MATCHER = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*"((?:\\.|[^"\\])*)"\s*(,|(?=\}))')
+_LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:\\.|[^"\\\n])*)"')
+_ESCAPE = re.compile(r"\\(.)")
+_COMPARISON = re.compile(r"\s*(==|!=|<=|>=|<|>)\s*([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)\s*")
+
+AGGREGATIONS: dict[str, Callable[[list[float]], float]] = {
+    "sum": math.fsum,
+    "avg": lambda values: math.fsum(values) / len(values),
+    "min": min,
+    "max": max,
+    "count": len,
+}
+COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "==": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    label: str
+    sign: str
+    value: str
+    program: Any = None
+
+    def matches(self, labels: dict[str, str]) -> bool:
+        seen = labels.get(self.label, "")
+        if self.program is None:
+            return (seen == self.value) is (self.sign == "=")
+        return (self.program.fullmatch(seen) is not None) is (self.sign == "=~")
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    name: str
+    matchers: tuple[Matcher, ...]
+
+
+def parse_selector(text: str) -> Selector:
+    """``name{label="value", other=~"a|b"}``. Raises ``ValueError`` with the position."""
+    name = _NAME.match(text)
+    if name is None:
+        raise _wrong("expected the name of a metric", 0)
+    position, matchers = name.end(), list[Matcher]()
+    if text[position : position + 1] == "{":
+        position += 1
+        while text[position : position + 1] != "}":
+            found = _MATCHER.match(text, position)
+            if found is None or len(matchers) >= MATCHERS_MAX:
+                raise _wrong('expected label="value", with =, !=, =~ or !~, and a closing }', position)
+            matchers.append(_matcher(found, position))
+            position = found.end()
+        position += 1
+    if position < len(text):
+        raise _wrong('expected {label="value"} or the end', position)
+    return Selector(name[0], tuple(matchers))
+
+
+def _matcher(found: re.Match[str], position: int) -> Matcher:
+    label, sign, value = found[1], found[2], _unescape(found[3])
+    if "~" not in sign:
+        return Matcher(label, sign, value)
+    try:
+        return Matcher(label, sign, value, compile_expression(validate_expression(value)))
+    except (ValueError, re2.error) as error:
+        raise _wrong(str(error), position) from None
+
+
+def parse_comparison(text: str) -> tuple[str, float]:
+    """``> 5``. Raises ``ValueError``."""
+    found = _COMPARISON.fullmatch(text)
+    if found is None:
+        raise ValueError("expected a comparison with a number, such as > 5, <= 0.9 or == 0")
+    return found[1], float(found[2])
+
+
+def select_values(page: str, selector: Selector) -> list[float]:
+    """The values of the series on a page, in time linear in it; NaN is none. At most ``SERIES_MAX`` of them."""
+    values: list[float] = []
+    for labels, value in _series(page, selector.name):
+        if all(matcher.matches(labels) for matcher in selector.matchers) and not math.isnan(value):
+            values.append(value)
+        if len(values) >= SERIES_MAX:
+            break
+    return values
+
+
+def _series(page: str, name: str) -> Iterator[tuple[dict[str, str], float]]:
+    """Looks at lines alone that begin with the name."""
+    start = 0 if page.startswith(name) else page.find(f"\n{name}") + 1
+    while start or page.startswith(name):
+        end = page.find("\n", start)
+        line = page[start : end if end >= 0 else len(page)]
+        if (series := _read_line(line, name)) is not None:
+            yield series
+        start = page.find(f"\n{name}", end) + 1 if end >= 0 else 0
+        if not start:
+            return
+
+
+def _read_line(line: str, name: str) -> tuple[dict[str, str], float] | None:
+    labels: dict[str, str] = {}
+    rest = line[len(name) :]
+    if rest.startswith("{"):
+        position = 1
+        while found := _LABEL.match(rest, position):
+            labels[found[1]] = _unescape(found[2])
+            position = found.end()
+            position += len(rest[position:]) - len(rest[position:].lstrip(", ")) if rest[position : position + 1] else 0
+        if rest[position : position + 1] != "}":
+            return None
+        rest = rest[position + 1 :]
+    elif not rest[:1].isspace():
+        return None
+    try:
+        return labels, float(rest.split(maxsplit=1)[0])
+    except (ValueError, IndexError):
+        return None
+
+
+def _unescape(text: str) -> str:
+    return _ESCAPE.sub(lambda found: "\n" if found[1] == "n" else found[1], text) if "\\" in text else text
+
+
+def _wrong(message: str, position: int) -> ValueError:
+    return ValueError(f"{message}, at character {position + 1}")

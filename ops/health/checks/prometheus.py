@@ -1,0 +1,100 @@
+"""``prometheus``: the value of a metric on a page such as ``/metrics``."""
+
+import asyncio
+from functools import cached_property
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, Field
+
+from core.egress import Endpoint
+from ops.health.checks.http_config import RequestConfig, endpoint_of
+from ops.health.checks.http_fetch import HTTP_PLACEHOLDERS, fetch
+from ops.health.checks.kind import Finding, KindConfig, Observation, Presentation, ProbeContext
+from ops.health.checks.metrics_page import (
+    AGGREGATIONS,
+    COMPARISONS,
+    Selector,
+    parse_comparison,
+    parse_selector,
+    select_values,
+)
+from ops.health.domain import Status
+
+INLINE_CHARACTERS = 65_536
+"""A longer page is read in a thread."""
+
+
+def _validate_selector(text: str) -> str:
+    parse_selector(text)
+    return text
+
+
+def _validate_comparison(text: str) -> str:
+    parse_comparison(text)
+    return text.strip()
+
+
+class PrometheusConfig(RequestConfig):
+    """``metric`` selects series; several become one value by ``aggregation``, which ``expect`` compares."""
+
+    presentation: ClassVar[Presentation] = Presentation(
+        title="Prometheus metric",
+        summary="Compares the value of a metric on a /metrics page.",
+        glyph="M2 13.5V2.5M2 13.5h12M4.5 10l3-3.5 2.5 2 3.5-4.5",
+        suggested={"interval": "30s", "timeout": "5s"},
+        conditions=("[VALUE] < 100",),
+    )
+
+    metric: Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(_validate_selector)] = Field(
+        title="Metric", examples=['http_requests_total{code=~"5.."}']
+    )
+    aggregation: Literal["sum", "avg", "min", "max", "count"] = Field(
+        "sum", title="Of several series", description="How they become one value."
+    )
+    expect: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_validate_comparison)] | None = Field(
+        None, title="Expected", description="[VALUE] does the same in conditions.", examples=["> 5"]
+    )
+
+    @cached_property
+    def selector(self) -> Selector:
+        return parse_selector(self.metric)
+
+
+class PrometheusKind:
+    name: ClassVar[str] = "prometheus"
+    Config: ClassVar[type[KindConfig]] = PrometheusConfig
+    placeholders: ClassVar[frozenset[str]] = HTTP_PLACEHOLDERS | {"VALUE"}
+    default_conditions: ClassVar[tuple[str, ...]] = ()
+
+    def targets(self, config: PrometheusConfig) -> list[Endpoint]:
+        return [endpoint_of(config.url)]
+
+    def expectation(self, config: PrometheusConfig) -> None:  # noqa: ARG002 - it goes out and looks
+        return None
+
+    async def probe(self, config: PrometheusConfig, context: ProbeContext) -> Observation:
+        """Raises ``ProbeFailed``."""
+        seen = await fetch(config.request, context)
+        status, page = seen.values["STATUS"], seen.values["BODY"].text
+        if status != 200:
+            seen.finding = Finding(Status.UNHEALTHY, f"answered {status} instead of the metrics", "body")
+            return seen
+        if len(page) <= INLINE_CHARACTERS:
+            values = select_values(page, config.selector)
+        else:
+            values = await asyncio.get_running_loop().run_in_executor(None, select_values, page, config.selector)
+        _judge(config, seen, values)
+        return seen
+
+
+def _judge(config: PrometheusConfig, seen: Observation, values: list[float]) -> None:
+    if not values and config.aggregation != "count":
+        seen.finding = Finding(Status.UNHEALTHY, f"no series of {config.metric} on the page", "value")
+        return
+    value = AGGREGATIONS[config.aggregation](values)
+    seen.values["VALUE"] = value
+    if config.expect is not None:
+        sign, limit = parse_comparison(config.expect)
+        if not COMPARISONS[sign](value, limit):
+            name = config.metric if len(values) == 1 else f"{config.aggregation} of {config.metric}"
+            seen.finding = Finding(Status.UNHEALTHY, f"{name} is {value:g}, expected {config.expect}", "value")

@@ -1,0 +1,27 @@
+"""What a failed result keeps of the answer: its beginning, safe to store and to show."""
+
+import re
+
+from core.redaction import REDACTED, redact
+
+EXCERPT_BYTES = 2_000
+
+# Both begin at a word of their own, so that no text makes them slow.
+_NAMES = r"passw|pwd|secret|token|api_?key|api-key|authorization|cookie|credential|private_?key|session"
+_VALUE = r"""(?:"[^"\n]*"?|'[^'\n]*'?|(?:Bearer |Basic )?[^\s,;&<>}\]]+)"""
+_PAIR = re.compile(rf"""(?P<name>(?:{_NAMES})[\w.-]*["']?\s*[:=]\s*){_VALUE}""", re.IGNORECASE)
+_BEARER = re.compile(r"\b(?P<scheme>Bearer|Basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE)
+
+
+def make_excerpt(data: bytes | str) -> str:
+    """The first ``EXCERPT_BYTES`` as text, without control characters but line breaks, without what looks secret."""
+    head = data[:EXCERPT_BYTES] if isinstance(data, bytes) else data[:EXCERPT_BYTES].encode(errors="replace")
+    text = head[:EXCERPT_BYTES].decode(errors="replace")
+    if not text.isprintable():
+        text = "".join(
+            character if character.isprintable() or character in "\n\t" else " "
+            for character in text.replace("\r\n", "\n")
+        )
+    text = _PAIR.sub(rf"\g<name>{REDACTED}", text)
+    text = _BEARER.sub(rf"\g<scheme> {REDACTED}", text)
+    return str(redact(text)).strip().encode()[:EXCERPT_BYTES].decode(errors="ignore")

@@ -1,0 +1,189 @@
+// Latency charts. A [data-chart] names the address of its data; a new address, as a poll brings it, is fetched anew.
+
+const drawn = new WeakMap(); // box -> { url, data, plot }
+const { fontFamily } = getComputedStyle(document.body);
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+function latencyWords(ms) {
+  if (ms === null || ms === undefined) return "–";
+  if (ms < 10) return `${ms.toFixed(1)} ms`;
+  return ms < 1000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(2)} s`;
+}
+
+const highest = (values) => values.reduce((most, value) => Math.max(most, value ?? 0), 0);
+
+function say(box, state, text) {
+  const line = box.querySelector(".chart-state");
+  line.hidden = state === "ready";
+  line.querySelector("[data-part=text]").textContent = text;
+  line.querySelector("button").hidden = state !== "error";
+}
+
+function summarize(data) {
+  const failures = data.failures.reduce((sum, count) => sum + count, 0);
+  const parts = [`highest p95 ${latencyWords(highest(data.p95_ms))}`];
+  if (data.limit_ms) parts.push(`limit ${latencyWords(data.limit_ms)}`);
+  parts.push(failures ? `${failures} unhealthy result${failures === 1 ? "" : "s"}` : "no unhealthy result");
+  return parts.join(", ");
+}
+
+// The limit as a dashed line with its value, and a mark at the foot wherever results were unhealthy.
+function drawMarks(plot, data) {
+  const { ctx, bbox } = plot;
+  const dpr = devicePixelRatio;
+  ctx.save();
+  if (data.limit_ms) {
+    const y = Math.round(plot.valToPos(data.limit_ms, "y", true)) + 0.5;
+    ctx.strokeStyle = ctx.fillStyle = colour("--degraded");
+    ctx.lineWidth = dpr;
+    ctx.setLineDash([5 * dpr, 4 * dpr]);
+    ctx.beginPath();
+    ctx.moveTo(bbox.left, y);
+    ctx.lineTo(bbox.left + bbox.width, y);
+    ctx.stroke();
+    ctx.font = `${12 * dpr}px ${fontFamily}`;
+    ctx.textAlign = "right";
+    ctx.textBaseline = "bottom";
+    ctx.fillText(`limit ${latencyWords(data.limit_ms)}`, bbox.left + bbox.width - 4 * dpr, y - 3 * dpr);
+  }
+  ctx.fillStyle = colour("--unhealthy");
+  const foot = bbox.top + bbox.height;
+  data.failures.forEach((count, at) => {
+    if (!count) return;
+    const x = plot.valToPos(data.start_ms[at] / 1000, "x", true);
+    if (x < bbox.left || x > bbox.left + bbox.width) return;
+    ctx.beginPath();
+    ctx.moveTo(x - 4 * dpr, foot);
+    ctx.lineTo(x + 4 * dpr, foot);
+    ctx.lineTo(x, foot - 8 * dpr);
+    ctx.fill();
+  });
+  ctx.restore();
+}
+
+function axis(extra) {
+  return {
+    stroke: colour("--text-3"),
+    font: `12px ${fontFamily}`,
+    grid: { stroke: colour("--line"), width: 1 },
+    ticks: { show: false },
+    ...extra,
+  };
+}
+
+const CLOCK = [
+  [86400, "{D} {MMM}", "\n{YYYY}", null, null, null, null, null, 1],
+  [3600, "{HH}:{mm}", "\n{D} {MMM}", null, "\n{D} {MMM}", null, null, null, 1],
+  [60, "{HH}:{mm}", "\n{D} {MMM}", null, "\n{D} {MMM}", null, null, null, 1],
+  [1, "{HH}:{mm}:{ss}", "\n{D} {MMM}", null, "\n{D} {MMM}", null, null, null, 1],
+];
+
+function zoom(box, plot) {
+  const { left, width } = plot.select;
+  if (width < 8) return;
+  const form = document.getElementById(box.dataset.zoom);
+  form.elements.from.value = Math.round(plot.posToVal(left, "x") * 1000);
+  form.elements.to.value = Math.round(plot.posToVal(left + width, "x") * 1000);
+  form.requestSubmit();
+}
+
+function draw(box) {
+  const state = drawn.get(box);
+  const { data } = state;
+  const canvas = box.querySelector(".chart-canvas");
+  state.plot?.destroy();
+  const top = Math.max(highest(data.p95_ms), data.limit_ms ?? 0) * 1.12 || 1;
+  const accent = colour("--accent");
+  const known = data.p50_ms.filter((value) => value != null).length;
+  const alone = known > 0 && known < 3; // a line needs two points to be seen
+  const options = {
+    width: canvas.clientWidth,
+    height: canvas.clientHeight,
+    padding: [8, 8, 0, 0],
+    scales: { x: { time: true, range: () => [data.from_ms / 1000, data.to_ms / 1000] }, y: { range: () => [0, top] } },
+    axes: [
+      axis({ values: CLOCK, space: 72, size: 42 }),
+      axis({ values: (_plot, splits) => splits.map((value) => (value ? latencyWords(value) : "0")), size: 64, space: 36 }),
+    ],
+    series: [
+      { value: "{D} {MMM} {HH}:{mm}:{ss}" },
+      { label: "p50", stroke: accent, width: 1.75, points: { show: alone, size: 4, fill: accent }, value: (_plot, value) => latencyWords(value) },
+      { label: "p95", stroke: colour("--accent-band"), width: 1, value: (_plot, value) => latencyWords(value) },
+      { label: "unhealthy", scale: "count", stroke: colour("--unhealthy"), paths: () => null, points: { show: false } },
+    ],
+    bands: [{ series: [2, 1], fill: colour("--accent-soft") }],
+    cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 }, y: false },
+    legend: { live: true },
+    hooks: { draw: [(plot) => drawMarks(plot, data)], setSelect: [(plot) => zoom(box, plot)] },
+  };
+  const seconds = data.start_ms.map((ms) => ms / 1000);
+  state.plot = new uPlot(options, [seconds, data.p50_ms, data.p95_ms, data.failures], canvas);
+  // What the drawing says in words stands in the caption.
+  canvas.querySelector("canvas").setAttribute("aria-hidden", "true");
+}
+
+async function load(box, { again = false } = {}) {
+  const url = box.dataset.url;
+  const known = drawn.get(box);
+  if (!again && known?.url === url) return;
+  const state = { url, data: known?.data, plot: known?.plot };
+  drawn.set(box, state);
+  if (!state.data) say(box, "loading", "Loading…");
+  let data;
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(8000) });
+    if (!response.ok) throw new Error(String(response.status));
+    data = await response.json();
+  } catch {
+    // With an older drawing at hand the freshness of the page says what is wrong.
+    if (!state.data && drawn.get(box) === state) say(box, "error", "The chart could not be loaded.");
+    return;
+  }
+  if (drawn.get(box) !== state) return;
+  state.data = data;
+  const caption = document.getElementById(box.dataset.caption);
+  if (!data.failures.some(Boolean) && data.p50_ms.every((value) => value === null)) {
+    state.plot?.destroy();
+    state.plot = undefined;
+    state.data = undefined;
+    caption.textContent = "";
+    say(box, "empty", "No result in this time. Choose a longer range.");
+    return;
+  }
+  say(box, "ready", "");
+  draw(box);
+  caption.textContent = summarize(data);
+}
+
+const boxes = () => document.querySelectorAll("[data-chart]");
+
+const sizes = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    const plot = drawn.get(target.closest("[data-chart]"))?.plot;
+    if (plot && plot.width !== target.clientWidth && target.clientWidth)
+      plot.setSize({ width: target.clientWidth, height: target.clientHeight });
+  }
+});
+
+function start() {
+  for (const box of boxes()) {
+    load(box);
+    sizes.observe(box.querySelector(".chart-canvas"));
+  }
+}
+
+function redraw() {
+  for (const box of boxes()) if (drawn.get(box)?.plot) draw(box);
+}
+
+document.addEventListener("click", (event) => {
+  const retry = event.target.closest(".chart-state button");
+  if (retry) load(retry.closest("[data-chart]"), { again: true });
+});
+document.addEventListener("dblclick", (event) => {
+  if (event.target.closest("[data-chart]")) document.getElementById("range-reset")?.click();
+});
+document.addEventListener("htmx:after:swap", start);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+start();

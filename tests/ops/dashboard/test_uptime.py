@@ -1,0 +1,70 @@
+"""Ninety days as bars, and each day in words."""
+
+import datetime as dt
+
+import pytest
+
+from ops.dashboard.intervals import draw_band
+from ops.dashboard.time_range import TimeRange
+from ops.dashboard.uptime import HEIGHT, draw_days, ratio_words
+from ops.health.domain import Status
+from ops.health.selectors.history import DayUptime, StateInterval
+
+DAY = dt.date(2026, 11, 1)
+
+
+def day(number: int, ratio: float | None, worst: Status | None = Status.HEALTHY, down: int = 0) -> DayUptime:
+    return DayUptime(DAY + dt.timedelta(days=number), ratio, worst, 0 if ratio is None else 2_880, down)
+
+
+def test_each_day_is_told_in_words() -> None:
+    days = draw_days(
+        [
+            day(0, None, None),
+            day(1, 1.0),
+            day(2, 1.0, Status.DEGRADED),
+            day(3, 0.9995, Status.UNHEALTHY, 43),
+        ]
+    )
+
+    assert days.texts.split("|") == [
+        "no data",
+        "100 % up",
+        "100 % up, degraded at worst",
+        "99.95 % up, unhealthy for 43 s",
+    ]
+    assert (days.first, days.last, days.last_text) == ("2026-11-01", 3, "99.95 % up, unhealthy for 43 s")
+    assert days.summary == "99.98 % over 3 days with data"
+
+
+def test_a_short_outage_is_still_seen_and_a_whole_day_down_is_all_red() -> None:
+    [short] = [bars for bars in draw_days([day(0, 0.99999, Status.UNHEALTHY, 1)]).bars if bars.outcome == "unhealthy"]
+    whole = draw_days([day(0, 0.0, Status.UNHEALTHY, 86_400)]).bars
+
+    assert short.path.startswith("M0 0h6v7")
+    assert [(bars.outcome, bars.path) for bars in whole] == [("unhealthy", f"M0 0h6v{HEIGHT}h-6z")]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "words"), [(1.0, "100 %"), (0.999999, "99.99 %"), (0.9995, "99.95 %"), (0.5, "50.0 %"), (0.0, "0.0 %")]
+)
+def test_a_ratio_is_never_rounded_up_to_a_hundred(ratio: float, words: str) -> None:
+    assert ratio_words(ratio) == words
+
+
+def test_states_become_a_band_and_a_list_newest_first() -> None:
+    found = [
+        StateInterval(Status.HEALTHY, 0, 600_000),
+        StateInterval(Status.UNHEALTHY, 600_000, 601_000),
+        StateInterval(Status.HEALTHY, 601_000, 1_000_000),
+    ]
+
+    band = draw_band(found, TimeRange("", 0, 1_000_000))
+
+    assert [(item.status, item.duration, item.is_open) for item in band.intervals] == [
+        ("healthy", "6 min", True),
+        ("unhealthy", "1 s", False),
+        ("healthy", "10 min", False),
+    ]
+    assert [bars.outcome for bars in band.bars] == ["healthy", "unhealthy"]
+    assert "h2.0v" in band.bars[1].path

@@ -17,6 +17,9 @@ class Permission(enum.StrEnum):
     CHECK_RUN = "check.run"
     CHECK_PAUSE = "check.pause"
     ERRORS_MANAGE = "errors.manage"
+    QUEUES_MANAGE = "queues.manage"
+    BREAKERS_MANAGE = "breakers.manage"
+    BREAKERS_REPORT = "breakers.report"
     AUDIT_VIEW = "audit.view"
     METRICS_VIEW = "metrics.view"
     ACCESS_MANAGE = "access.manage"
@@ -34,6 +37,9 @@ _OPERATOR = _VIEWER | {
     Permission.CHECK_RUN,
     Permission.CHECK_PAUSE,
     Permission.ERRORS_MANAGE,
+    Permission.QUEUES_MANAGE,
+    Permission.BREAKERS_MANAGE,
+    Permission.BREAKERS_REPORT,
     Permission.METRICS_VIEW,
     Permission.AUDIT_VIEW,
 }

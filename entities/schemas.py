@@ -66,7 +66,8 @@ class DependencyOut(BaseModel):
 
 
 class ReasonOut(BaseModel):
-    check: str
+    signal: str = Field(description="`health`, `queue`, `breaker` or `errors`.")
+    name: str = Field(description="Of the check, the queue or the breaker.")
     status: str
     message: str
     since: dt.datetime | None
@@ -84,7 +85,13 @@ def _status_fields(status: EntityStatus) -> dict[str, Any]:
         "status": status.status,
         "status_since": status.since,
         "reasons": [
-            ReasonOut(check=reason.check, status=reason.status, message=reason.message, since=reason.since)
+            ReasonOut(
+                signal=reason.signal,
+                name=reason.name,
+                status=reason.status,
+                message=reason.message,
+                since=reason.since,
+            )
             for reason in status.reasons
         ],
         "caused_by": list(status.caused_by),

@@ -11,9 +11,10 @@ from typing import Literal, get_args
 
 @dataclass(frozen=True, slots=True)
 class StatusReason:
-    """One reason for a status: which check says what, since when."""
+    """One reason for a status: what says what, since when. ``signal`` is health, queue, breaker or errors."""
 
-    check: str
+    signal: str
+    name: str
     status: str
     message: str
     since: dt.datetime | None

@@ -7,10 +7,12 @@ from ops.health.api import router as health_router
 from ops.health.history_api import router as history_router
 from ops.health.ping_api import router as ping_router
 from ops.journal.api import router as journal_router
+from ops.statuses.api import router as statuses_router
 
 router = Router()
 router.add_router("", health_router)
 router.add_router("", ping_router)
 router.add_router("", history_router)
+router.add_router("", statuses_router)
 router.add_router("", journal_router)
 router.add_router("", errors_router)

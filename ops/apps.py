@@ -15,8 +15,8 @@ class OpsConfig(AppConfig):
         from ops.errors.own import OWN_ERRORS  # noqa: PLC0415
         from ops.health.catalog import ChecksSection  # noqa: PLC0415
         from ops.health.check_ins import take_check_in  # noqa: PLC0415
-        from ops.health.selectors import entity_statuses  # noqa: PLC0415
         from ops.health.services import CheckLifecycle  # noqa: PLC0415
+        from ops.statuses.selectors import entity_statuses  # noqa: PLC0415
 
         register_status_source(entity_statuses)
         register_lifecycle_listener(CheckLifecycle())

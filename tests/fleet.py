@@ -13,9 +13,9 @@ from deploy.demo.trouble import FLEET
 from entities.definition import EntityDefinition
 from entities.models import Entity
 from entities.services import save_entities
-from ops.health.domain import Status
 from ops.health.models import Check, CheckResult, CheckState, ResultDetail, StatusChange
 from ops.journal.services import NewEntry, record_entries
+from ops.signals.domain import Status
 
 MEMBERS = ("payments-db", "payments-api", "search", "mailer", "backup", "reporting", "bare")
 HOSTILE = '<img src=x onerror="alert(1)">'

@@ -11,6 +11,7 @@ from entities.selectors import EntityRow
 from ops.dashboard.failures import list_failures
 from ops.dashboard.latency import place_chart
 from ops.dashboard.listing import address, plain
+from ops.dashboard.rows import failing_check
 from ops.dashboard.time_range import TimeRange, list_choices
 from ops.dashboard.uptime import Days, draw_days
 from ops.health.selectors import CheckRow, check_rows
@@ -59,8 +60,7 @@ def read_entity_checks(
 
 def _choose_chart(rows: Sequence[CheckRow], entity: EntityRow, wanted: str) -> CheckRow | None:
     """The check that the address names, else the one that gives the first reason, else the first."""
-    reason = entity.status.reasons[0].check if entity.status.reasons else ""
-    for name in (wanted, reason):
+    for name in (wanted, failing_check(entity.status)):
         for row in rows:
             if row.name == name:
                 return row

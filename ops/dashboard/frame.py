@@ -19,7 +19,7 @@ from entities.status import EntityStatus
 from ops.dashboard.blindness import Blindness, find_blindness
 from ops.dashboard.standing import read_fleet
 from ops.errors.selectors import new_group_count
-from ops.health.selectors import verdict
+from ops.statuses.selectors import verdict
 
 KEPT_FILTERS = ("team", "environment", "label")
 """Filters that stay while moving between pages."""

@@ -10,7 +10,7 @@ from core.clock import to_ms
 from core.permissions import Principal
 from entities.models import Entity
 from entities.status import EntityStatus, StatusReason
-from ops.dashboard.rows import explain
+from ops.dashboard.rows import explain, failing_check
 from ops.dashboard.severity import SEVERITY
 from ops.dashboard.strip import RESULTS, Strip, draw_strip
 from ops.health.models import Check
@@ -83,7 +83,7 @@ def list_problems(
         ),
     )
     rows = rows[:SHOWN_PROBLEMS]
-    strips = _draw_strips({row.id: statuses[row.id].reasons[0].check for row in rows[:drawn]}, principal)
+    strips = _draw_strips({row.id: failing_check(statuses[row.id]) for row in rows[:drawn]}, principal)
     probed = Check.objects.filter(entity_id__in=[row.id for row in rows], heartbeat=None)
     runnable = set(probed.order_by().values_list("entity_id", flat=True))
     return [

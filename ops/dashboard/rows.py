@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 from core.templatetags.display import ago, latency, period, since, status
 from entities.status import EntityStatus
 from ops.health.selectors import CheckRow
+from ops.signals.domain import Signal
 
 
 class Row(NamedTuple):
@@ -35,6 +36,11 @@ class Row(NamedTuple):
         return self.standing.since
 
 
+def failing_check(status: EntityStatus) -> str:
+    """The check that gives the first of the reasons that are checks; empty without one."""
+    return next((reason.name for reason in status.reasons if reason.signal == Signal.HEALTH), "")
+
+
 def explain(status: EntityStatus) -> str:
     """Why an entity is not healthy, on one line."""
     if status.status == "impacted":
@@ -42,7 +48,7 @@ def explain(status: EntityStatus) -> str:
     if status.reasons:
         first = status.reasons[0]
         more = f" (and {len(status.reasons) - 1} more)" if len(status.reasons) > 1 else ""
-        return f"{first.check}: {first.message}{more}" if first.message else first.check + more
+        return f"{first.name}: {first.message}{more}" if first.message else first.name + more
     return "no check yet" if status.status == "unknown" else ""
 
 

@@ -14,7 +14,8 @@ from entities.models import Entity
 from entities.status import UNKNOWN, EntityStatus
 from ops.dashboard.rows import Row
 from ops.dashboard.severity import sort_key
-from ops.health.selectors import change_stamp, entity_statuses, has_changed, status_reasons
+from ops.health.selectors import change_stamp, has_changed
+from ops.statuses.selectors import entity_statuses, status_reasons
 
 KEPT_SECONDS = 5.0
 """The measured values within a reason change without a new revision; they get no older than this."""

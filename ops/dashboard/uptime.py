@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from core.templatetags.display import duration_words
 from ops.dashboard.strip import Bars
-from ops.health.domain import Status
 from ops.health.selectors.history import DayUptime
+from ops.signals.domain import Status
 
 BAR, STEP, HEIGHT = 6, 8, 28
 _SHORTEST_DOWN = 7.0

@@ -21,6 +21,7 @@ from ops.health.checks import KINDS
 from ops.health.models import Check, Heartbeat
 from ops.health.selectors import effective
 from ops.health.wakeup import wake_engine_on_commit
+from ops.signals.domain import WORDS
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -88,7 +89,7 @@ class CheckAdmin(PermittedByRole, ModelAdmin):
 
     @admin.display(description="Status", ordering="severity")
     def status(self, check: Any) -> str:
-        return effective.WORDS[check.severity]
+        return WORDS[check.severity]
 
     @admin.display(description="Every", ordering="interval_ms")
     def every(self, check: Check) -> str:

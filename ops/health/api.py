@@ -7,7 +7,7 @@ from ninja.decorators import decorate_view
 from ninja.responses import Status
 
 from core.api_auth import permitted
-from core.api_input import NoQuery, refuse_unknown_query
+from core.api_input import refuse_unknown_query
 from core.authentication import request_principal
 from core.errors import FieldError, ValidationFailed
 from core.http_preconditions import IfMatch, IfNoneMatch, entity_tag, expected_version, is_not_modified
@@ -25,7 +25,6 @@ from ops.health.schemas import (
     NewCheckBody,
     PageQuery,
     TrialOut,
-    VerdictOut,
 )
 from ops.health.selectors import CheckDetail, CheckRow
 from ops.health.trials import try_check
@@ -186,13 +185,6 @@ def list_entity_checks(request: HttpRequest, ref: str, query: Query[PageQuery]) 
         cursor=query.cursor,
     )
     return _show_page(request, page)
-
-
-@router.get("/status", auth=_VIEW, response=VerdictOut, operation_id="getStatus", summary="The verdict on everything")
-def get_status(request: HttpRequest) -> VerdictOut:
-    """How many entities have which status, and when the newest result came in."""
-    refuse_unknown_query(request, NoQuery)
-    return VerdictOut.of(selectors.verdict())
 
 
 def _refuse_other_entity(request: HttpRequest, uid: str, payload: CheckBody) -> None:

@@ -15,8 +15,9 @@ from pydantic.fields import FieldInfo
 from core.durations import format_duration_ms
 from core.form_fields import MORE, FormField
 from ops.health.checks import KINDS
-from ops.health.checks.kind import CheckKind, Presentation
+from ops.health.checks.kind import CheckKind
 from ops.health.definition import CommonFields
+from ops.probing.config import Presentation
 
 OWN, RHYTHM = "own", "rhythm"
 """Sections of the form: what is looked at, and when and what is good. What is folded away is in ``MORE``."""

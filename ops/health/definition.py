@@ -16,11 +16,12 @@ from core.text import Line
 from core.validation import ERRORS_SHOWN, SUMMARY, field_errors
 from entities.definition import Name
 from ops.health.checks import KINDS
-from ops.health.checks.fields import Duration, between
-from ops.health.checks.kind import CheckKind, KindConfig
+from ops.health.checks.kind import CheckKind
 from ops.health.conditions import MAX_LENGTH, ConditionSyntaxError, parse_condition
 from ops.health.domain import Severity
 from ops.health.models import Check
+from ops.probing.config import KindConfig
+from ops.probing.fields import Duration, between
 
 INTERVAL_MS = (1_000, 86_400_000)
 TIMEOUT_MS = (100, 60_000)

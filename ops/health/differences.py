@@ -9,9 +9,9 @@ from core.egress import Endpoint
 from core.errors import FieldError, ValidationFailed
 from core.secrets import MASK
 from core.validation import SUMMARY
-from ops.health.checks.kind import KindConfig
 from ops.health.definition import CheckDefinition, document_of, find_definition
 from ops.health.models import Check
+from ops.probing.config import KindConfig
 
 type Path = tuple[str, ...]
 """Where a secret stands in the fields of a kind, such as ``("headers", "Authorization")``."""

@@ -4,18 +4,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-
-class Status(enum.IntEnum):
-    """The status of a check and the outcome of one probe; stored as this number, ordered by severity."""
-
-    HEALTHY = 0
-    UNKNOWN = 1
-    DEGRADED = 2
-    UNHEALTHY = 3
-
-    @property
-    def word(self) -> str:
-        return self.name.lower()
+from ops.signals.domain import Status
 
 
 class Severity(enum.StrEnum):

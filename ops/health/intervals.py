@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ops.health.domain import Status
+from ops.signals.domain import Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ Columns ``*_ms`` are milliseconds, of a moment since the Unix epoch.
 from django.db import models
 
 from core.ids import new_check_uid
-from ops.health.domain import Severity, Status
+from ops.health.domain import Severity
+from ops.scheduling.models import Scheduled
+from ops.signals.domain import Status
 
 LATE_MS = 600_000
 """A result that began this long after its slot may come after the roll-up of that time."""
@@ -49,27 +51,19 @@ class Check(models.Model):
         return self.name
 
 
-class CheckState(models.Model):
+class CheckState(Scheduled):
     """The engine's row of a check: schedule, lease, fence, standing, last result.
 
-    ``next_due_ms`` is null while the check is paused or its entity inactive. ``slot_ms`` is set from the claim
-    of a slot to the commit of its result, so that a crash between them runs the same slot again. ``retry_ms`` and
-    ``anchor_ms`` are set while the check is retried (``domain.NextSlot``).
+    ``next_due_ms`` is null while the check is paused or its entity inactive. ``retry_ms`` and ``anchor_ms`` are set
+    while the check is retried (``domain.NextSlot``).
     """
 
     definition = models.OneToOneField(
         Check, on_delete=models.CASCADE, primary_key=True, related_name="state", db_column="check_id"
     )
     definition_version = models.PositiveIntegerField(default=1)
-    interval_ms = models.PositiveBigIntegerField()
-    timeout_ms = models.PositiveIntegerField()
-    next_due_ms = models.BigIntegerField(null=True, db_index=True)
     retry_ms = models.BigIntegerField(null=True)
     anchor_ms = models.BigIntegerField(null=True)
-    slot_ms = models.BigIntegerField(null=True)
-    lease_until_ms = models.BigIntegerField(default=0)
-    fence = models.BigIntegerField(default=0)
-    missed_slots = models.PositiveIntegerField(default=0)
     status = models.PositiveSmallIntegerField(choices=_STATUSES, default=Status.UNKNOWN)
     since_ms = models.BigIntegerField(null=True)
     fine_run = models.SmallIntegerField(default=0)

@@ -11,7 +11,7 @@ from entities.definition import Name
 from entities.status import STATUSES
 from ops.health.checks import KINDS
 from ops.health.definition import CommonFields
-from ops.health.selectors import CheckDetail, ResultRow, Verdict
+from ops.health.selectors import CheckDetail, ResultRow
 from ops.health.selectors.checks import DEFAULT_SORT, SORTS
 from ops.health.trials import Trial
 
@@ -217,26 +217,6 @@ class ResultPage(BaseModel):
         )
 
 
-class VerdictOut(BaseModel):
-    status: str = Field(description="The loudest status of any entity; `unknown` when there is none.")
-    counts: dict[str, int] = Field(description="Entities by status, every status present.")
-    total: int
-    newest_result_at: dt.datetime | None
-
-    @classmethod
-    def of(cls, verdict: Verdict) -> "VerdictOut":
-        present = [status for status in STATUSES if verdict.counts.get(status)]
-        return cls(
-            status=present[-1] if present else "unknown",
-            counts={status: verdict.counts.get(status, 0) for status in STATUSES},
-            total=verdict.total,
-            newest_result_at=verdict.newest_result_at,
-        )
-
-
-assert set(get_args(CheckStatusWord.__value__)) <= set(STATUSES)
-
-
 class ConditionTrialOut(BaseModel):
     condition: str
     shown: Annotated[str, Field(description="The condition with the values that were seen.")]
@@ -271,3 +251,6 @@ class TrialOut(BaseModel):
                 ],
             }
         )
+
+
+assert set(get_args(CheckStatusWord.__value__)) <= set(STATUSES)

@@ -6,9 +6,9 @@ from operator import itemgetter
 from django.db import connection
 
 from ops.health.check_ranges import WANTED, pack_ids, read_ranges
-from ops.health.domain import Status
 from ops.health.intervals import StateInterval, intervals_between
 from ops.health.models import CheckState
+from ops.signals.domain import Status
 
 _TABLE = "ops_statuschange"
 _BEFORE = """

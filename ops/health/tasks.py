@@ -8,7 +8,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from core.pulse import record_pulse
 from ops.health import exposition, partitions, retention, rollup
-from ops.health.engine.claim import count_due_checks
+from ops.health.engine.claim import CHECKS
 from ops.health.engine.clock_watch import watch_clock
 from ops.health.engine.connectivity import process_guard
 from ops.health.engine.probing import process_prober
@@ -42,7 +42,7 @@ def tick() -> None:
     """Give a sign of life, count what is due, and send one wake-up for every 200."""
     watch_clock()
     record_pulse("worker")
-    due = count_due_checks(limit=BATCH * MOST_WAKE_UPS)
+    due = CHECKS.count_due(limit=BATCH * MOST_WAKE_UPS)
     for _ in range(-(-due // BATCH)):
         try:
             run_due_checks.apply_async(expires=WAKE_UP_EXPIRES_SECONDS)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ops.health.domain import Status
 from ops.health.intervals import StateTime
 from ops.health.latency import Histogram, bucket_of, merge_into, pack, unpack
+from ops.signals.domain import Status
 
 COLUMNS = ("healthy", "unknown", "degraded", "unhealthy", "known_ms", "degraded_ms", "down_ms", "latency")
 """Of a roll-up, in the order of ``Totals.columns``."""

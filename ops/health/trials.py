@@ -23,18 +23,21 @@ from core.egress import current_policy
 from core.errors import Conflict, NotFound, RateLimited
 from core.permissions import Permission, Principal
 from entities.selectors import find_entity
-from ops.health.checks.kind import MemberStanding, Observation, ProbeContext, ProbeFailed
-from ops.health.conditions import Body, Condition, parse_condition
+from ops.health.checks.kind import CheckContext, MemberStanding
+from ops.health.conditions import Condition, parse_condition
 from ops.health.conditions.tree import TIMES
 from ops.health.definition import CheckDefinition, parse_check
 from ops.health.differences import keep_secrets
-from ops.health.domain import Status, Thresholds
+from ops.health.domain import Thresholds
 from ops.health.engine.definitions import PreparedCheck
 from ops.health.engine.judging import EngineFault, Seen, clean_text, judge
 from ops.health.engine.tracing import probe_trace
 from ops.health.masking import mask_document
 from ops.health.models import Check
 from ops.health.selectors.members import member_standings
+from ops.probing.body import Body
+from ops.probing.probe import Observation, ProbeFailed
+from ops.signals.domain import Status
 
 log = structlog.get_logger(__name__)
 
@@ -170,7 +173,7 @@ async def _probe(check: PreparedCheck, seconds: float, standings: Mapping[str, M
     assert check.kind is not None
     try:
         with probe_trace(check) as probe:
-            context = ProbeContext(seconds, current_policy(), probe.traceparent, standings)
+            context = CheckContext(seconds, current_policy(), probe.traceparent, standings)
             return await check.kind.probe(check.config, context)
     except ProbeFailed as failed:
         return failed

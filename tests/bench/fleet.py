@@ -7,10 +7,10 @@ from django.db import connection
 from core.clock import now_ms
 from core.pulse import record_pulse
 from entities.models import Dependency, Entity, Team
-from ops.health.models import Check, CheckResult, CheckState, Heartbeat, ResultDetail
+from ops.health.models import Check, CheckResult, CheckState, Heartbeat, Ping, PingKey, ResultDetail
 
 DAY_MS = 86_400_000
-_SLOW_TO_DELETE = (ResultDetail, CheckResult, Heartbeat, CheckState, Check, Dependency, Entity, Team)
+_SLOW_TO_DELETE = (ResultDetail, CheckResult, Ping, PingKey, Heartbeat, CheckState, Check, Dependency, Entity, Team)
 
 
 def clear_fleet() -> None:

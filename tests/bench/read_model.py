@@ -79,13 +79,15 @@ def main() -> None:
             _fill(checks)
             with connection.cursor() as cursor:
                 cursor.execute("ANALYZE")
-            one = next(iter(selectors.entity_statuses(None)))
-            counts = selectors.verdict().counts
+            from ops.statuses import selectors as statuses
+
+            one = next(iter(statuses.entity_statuses(None)))
+            counts = statuses.verdict().counts
             stamp = selectors.change_stamp()
             sys.stdout.write(f"{engine}, {checks} checks, {checks // 10} entities\n")
-            _measure("entity_statuses(None)", lambda: selectors.entity_statuses(None))
-            _measure("entity_statuses of one", lambda: selectors.entity_statuses([one]))  # noqa: B023
-            _measure("verdict, statuses known", lambda: selectors.verdict(counts))  # noqa: B023
+            _measure("entity_statuses(None)", lambda: statuses.entity_statuses(None))
+            _measure("entity_statuses of one", lambda: statuses.entity_statuses([one]))  # noqa: B023
+            _measure("verdict, statuses known", lambda: statuses.verdict(counts))  # noqa: B023
             _measure("check_rows, 50 worst", lambda: selectors.check_rows(principal=bench))
             _measure("check_rows, 1000", lambda: selectors.check_rows(principal=bench, limit=1000))
             _measure("check_rows, unhealthy", lambda: selectors.check_rows(principal=bench, status="unhealthy"))

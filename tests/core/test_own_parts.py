@@ -13,9 +13,9 @@ from core.pulse import record_pulse
 from core.supervisor.own_parts import seed_own_parts
 from entities.models import Dependency, Entity
 from entities.services import delete_entities
-from ops.health.checks.kind import Observation, ProbeContext, ProbeFailed
 from ops.health.checks.platform import PlatformConfig, PlatformKind
 from ops.health.models import Check
+from ops.probing.probe import Observation, ProbeContext, ProbeFailed
 from tests.services import free_port
 
 

@@ -8,8 +8,8 @@ from playwright.sync_api import Page, expect
 from core.clock import now_ms
 from core.permissions import Role
 from entities.models import Entity
-from ops.health.domain import Status
 from ops.health.models import Check, CheckResult, CheckState
+from ops.signals.domain import Status
 from tests.browser import SignIn, Visitor
 from tests.fleet import add_check, add_fleet
 

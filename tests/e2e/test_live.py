@@ -6,8 +6,8 @@ from core.clock import now_ms
 from core.models import Pulse
 from core.permissions import Role
 from core.revision import take_revision
-from ops.health.domain import Status
 from ops.health.models import Check, CheckState
+from ops.signals.domain import Status
 from tests.browser import SignIn
 from tests.fleet import add_check, add_fleet, show_signs_of_life
 

@@ -16,10 +16,10 @@ import psutil
 import pytest
 
 from core.egress import AddressPolicy
-from ops.health.domain import Status
 from ops.health.engine.probing import Prober
 from ops.health.engine.spine import Engine
 from ops.health.models import Check, CheckResult
+from ops.signals.domain import Status
 from tests.ops.health.factories import make_check, make_http_check, state_of
 from tests.ops.health.targets import Behaviour, Target, answer, hang, run_target
 

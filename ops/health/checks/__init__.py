@@ -12,7 +12,7 @@ from ops.health.checks.grpc import GrpcKind
 from ops.health.checks.heartbeat import HeartbeatKind
 from ops.health.checks.http import HttpKind
 from ops.health.checks.icmp import IcmpKind
-from ops.health.checks.kind import CheckKind, KindConfig
+from ops.health.checks.kind import CheckKind
 from ops.health.checks.platform import PlatformKind
 from ops.health.checks.postgres import PostgresKind
 from ops.health.checks.prometheus import PrometheusKind
@@ -20,6 +20,7 @@ from ops.health.checks.redis import RedisKind
 from ops.health.checks.tcp import TcpKind
 from ops.health.checks.tls import TlsKind
 from ops.health.conditions import ConditionSyntaxError, parse_condition
+from ops.probing.config import KindConfig
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _PLACEHOLDER = re.compile(r"[A-Z][A-Z_]{0,31}")

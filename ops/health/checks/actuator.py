@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from core.egress import Endpoint
-from ops.health.checks.http_config import RequestConfig, endpoint_of
-from ops.health.checks.http_fetch import HTTP_PLACEHOLDERS, fetch
-from ops.health.checks.kind import Finding, KindConfig, Observation, Presentation, ProbeContext
-from ops.health.conditions import Body
-from ops.health.domain import Status
+from ops.probing.body import Body
+from ops.probing.config import KindConfig, Presentation
+from ops.probing.http_config import RequestConfig, endpoint_of
+from ops.probing.http_fetch import HTTP_PLACEHOLDERS, fetch
+from ops.probing.probe import Finding, Observation, ProbeContext
+from ops.signals.domain import Status
 
 OUTCOMES = {
     "UP": Status.HEALTHY,

@@ -18,11 +18,12 @@ from pydantic import Field, model_validator
 
 from core.egress import Endpoint
 from core.text import Line
-from ops.health.checks.attempt import Attempt, attempt
-from ops.health.checks.client_tls import client_tls
-from ops.health.checks.fields import Host, Port, Secret
-from ops.health.checks.kind import KindConfig, Observation, Presentation, ProbeContext, ProbeFailed
-from ops.health.checks.resp import RespClient
+from ops.probing.attempt import Attempt, attempt
+from ops.probing.client_tls import client_tls
+from ops.probing.config import KindConfig, Presentation
+from ops.probing.fields import Host, Port, Secret
+from ops.probing.probe import Observation, ProbeContext, ProbeFailed
+from ops.probing.resp import RespClient
 
 SETTLE_SECONDS = 0.25
 """Once all that is expected has answered, the time for more to answer; it is not counted as response time."""

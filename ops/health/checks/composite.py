@@ -12,8 +12,10 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from core.egress import Endpoint
 from core.text import Line
 from entities.domain import NAME_RULE, is_name
-from ops.health.checks.kind import KindConfig, MemberStanding, Observation, Presentation, ProbeContext, ProbeFailed
-from ops.health.domain import Status
+from ops.health.checks.kind import CheckContext, MemberStanding
+from ops.probing.config import KindConfig, Presentation
+from ops.probing.probe import Observation, ProbeFailed
+from ops.signals.domain import Status
 
 MEMBERS_MAX = 50
 _NAMED_IN_MESSAGES = 5
@@ -92,7 +94,7 @@ class CompositeKind:
     def members(self, config: CompositeConfig) -> tuple[str, ...]:
         return config.members
 
-    async def probe(self, config: CompositeConfig, context: ProbeContext) -> Observation:
+    async def probe(self, config: CompositeConfig, context: CheckContext) -> Observation:
         missing = MemberStanding(Status.UNKNOWN, "does not exist")
         standings = {name: context.standings.get(name, missing) for name in config.members}
         count = Counter(standing.status for standing in standings.values())

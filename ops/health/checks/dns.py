@@ -18,10 +18,11 @@ from pydantic import AfterValidator, Field
 
 from core.egress import Endpoint
 from core.text import Line
-from ops.health.checks.attempt import Attempt, Found, attempt
-from ops.health.checks.fields import Host, Port
-from ops.health.checks.kind import KindConfig, Observation, Presentation, ProbeContext, ProbeFailed
-from ops.health.conditions import Body
+from ops.probing.attempt import Attempt, Found, attempt
+from ops.probing.body import Body
+from ops.probing.config import KindConfig, Presentation
+from ops.probing.fields import Host, Port
+from ops.probing.probe import Observation, ProbeContext, ProbeFailed
 
 RESENT_AFTER_SECONDS = 2.0
 """A datagram may be lost: the question is sent again, until the time is over."""

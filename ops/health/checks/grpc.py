@@ -11,9 +11,10 @@ from pydantic import Field, model_validator
 
 from core.egress import Endpoint
 from core.text import Line
-from ops.health.checks.attempt import Attempt, attempt
-from ops.health.checks.fields import Host, Port
-from ops.health.checks.kind import KindConfig, Observation, Presentation, ProbeContext, ProbeFailed
+from ops.probing.attempt import Attempt, attempt
+from ops.probing.config import KindConfig, Presentation
+from ops.probing.fields import Host, Port
+from ops.probing.probe import Observation, ProbeContext, ProbeFailed
 
 try:
     import grpc

@@ -14,8 +14,9 @@ from core.durations import format_duration_ms
 from core.egress import Endpoint
 from core.text import Line
 from ops.health.checks.expectation import Expectation, cron_period_ms
-from ops.health.checks.fields import Duration, between
-from ops.health.checks.kind import KindConfig, Observation, Presentation, ProbeContext, ProbeFailed
+from ops.probing.config import KindConfig, Presentation
+from ops.probing.fields import Duration, between
+from ops.probing.probe import Observation, ProbeContext, ProbeFailed
 
 BOUNDS_MS = (1_000, 400 * 86_400_000)
 """Of period and grace: a yearly job, and a month for it to be late."""

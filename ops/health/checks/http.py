@@ -1,18 +1,68 @@
 """``http``: a request is answered as its conditions say."""
 
 import asyncio
-from typing import Any, ClassVar
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
 
 from core.egress import Endpoint
-from ops.health.checks.expression import compile_expression
-from ops.health.checks.http_config import HttpConfig, endpoint_of
-from ops.health.checks.http_fetch import HTTP_PLACEHOLDERS, fetch
-from ops.health.checks.kind import Finding, KindConfig, Observation, ProbeContext
-from ops.health.conditions import Body
-from ops.health.domain import Status
+from ops.probing.body import Body
+from ops.probing.config import KindConfig, Presentation
+from ops.probing.expression import Expression, compile_expression
+from ops.probing.http_config import RequestConfig, endpoint_of
+from ops.probing.http_fetch import HTTP_PLACEHOLDERS, fetch
+from ops.probing.http_request import Request
+from ops.probing.probe import Finding, Observation, ProbeContext
+from ops.signals.domain import Status
 
 INLINE_BYTES = 16_384
 """A longer body is searched in a thread: at worst an expression takes seconds for a mebibyte."""
+
+
+type Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+class HttpConfig(RequestConfig):
+    """One request. Redirects are followed on demand, at most three, without headers and body on another origin."""
+
+    presentation: ClassVar[Presentation] = Presentation(
+        title="HTTP",
+        summary="Requests an address and judges the answer: its status, its body, how long it took.",
+        glyph="M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2ZM2 8h12M8 2c3.5 3.5 3.5 8.5 0 12M8 2c-3.5 3.5-3.5 8.5 0 12",
+        suggested={"interval": "30s", "timeout": "5s"},
+        conditions=("[STATUS] == 200", "[BODY].status == ok"),
+    )
+
+    method: Method = Field("GET", title="Method", json_schema_extra={"advanced": True})
+    body: Annotated[str, Field(max_length=65_536)] | None = Field(
+        None, title="Body", json_schema_extra={"advanced": True, "multiline": True}
+    )
+    follow_redirects: bool = Field(
+        False,  # noqa: FBT003 - the default of a field
+        title="Follow redirects, three at most",
+        json_schema_extra={"advanced": True},
+    )
+    http2: bool = Field(
+        False,  # noqa: FBT003 - the default of a field
+        title="Ask by HTTP/2",
+        json_schema_extra={"advanced": True},
+    )
+    expect_body: Expression | None = Field(
+        None,
+        title="Body matches",
+        description="A regular expression (RE2) found anywhere in the body.",
+        examples=["ready|healthy"],
+        json_schema_extra={"advanced": True},
+    )
+
+    @property
+    def request(self) -> Request:
+        return Request(self.url, self.method, self.header_lines, self.body_bytes, self.verify_tls, self.http2)
+
+    @cached_property
+    def body_bytes(self) -> bytes | None:
+        return None if self.body is None else self.body.encode()
 
 
 class HttpKind:

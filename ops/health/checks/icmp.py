@@ -14,10 +14,11 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from core.egress import Endpoint
-from ops.health.checks.attempt import Attempt, attempt, describe_socket_error
-from ops.health.checks.fields import Host
-from ops.health.checks.kind import KindConfig, Observation, Presentation, ProbeContext, ProbeFailed
-from ops.health.domain import Status
+from ops.probing.attempt import Attempt, attempt, describe_socket_error
+from ops.probing.config import KindConfig, Presentation
+from ops.probing.fields import Host
+from ops.probing.probe import Observation, ProbeContext, ProbeFailed
+from ops.signals.domain import Status
 
 _HEADER = struct.Struct("!BBHHH")  # type, code, checksum, identifier, sequence: RFC 792 and RFC 4443
 _PAYLOAD = b"quarterdeck ping".ljust(56)

@@ -11,7 +11,8 @@ from pydantic import Field
 
 from core.egress import Endpoint
 from core.readiness import Component, read_component
-from ops.health.checks.kind import KindConfig, Observation, Presentation, ProbeContext, ProbeFailed
+from ops.probing.config import KindConfig, Presentation
+from ops.probing.probe import Observation, ProbeContext, ProbeFailed
 
 
 class PlatformConfig(KindConfig):

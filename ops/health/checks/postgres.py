@@ -12,9 +12,10 @@ from pydantic import Field
 
 from core.egress import Endpoint
 from core.text import Line, Text
-from ops.health.checks.attempt import Attempt, attempt
-from ops.health.checks.fields import Host, Port, Secret
-from ops.health.checks.kind import KindConfig, Observation, Presentation, ProbeContext, ProbeFailed
+from ops.probing.attempt import Attempt, attempt
+from ops.probing.config import KindConfig, Presentation
+from ops.probing.fields import Host, Port, Secret
+from ops.probing.probe import Observation, ProbeContext, ProbeFailed
 
 _SERVER = re.compile(r"^.*?connection to server at .*? failed: ", re.DOTALL)
 _VALUE_SHOWN = 100

@@ -7,10 +7,10 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from core.egress import Endpoint
-from ops.health.checks.http_config import RequestConfig, endpoint_of
-from ops.health.checks.http_fetch import HTTP_PLACEHOLDERS, fetch
-from ops.health.checks.kind import Finding, KindConfig, Observation, Presentation, ProbeContext
-from ops.health.checks.metrics_page import (
+from ops.probing.config import KindConfig, Presentation
+from ops.probing.http_config import RequestConfig, endpoint_of
+from ops.probing.http_fetch import HTTP_PLACEHOLDERS, fetch
+from ops.probing.metrics_page import (
     AGGREGATIONS,
     COMPARISONS,
     Selector,
@@ -18,7 +18,8 @@ from ops.health.checks.metrics_page import (
     parse_selector,
     select_values,
 )
-from ops.health.domain import Status
+from ops.probing.probe import Finding, Observation, ProbeContext
+from ops.signals.domain import Status
 
 INLINE_CHARACTERS = 65_536
 """A longer page is read in a thread."""

@@ -7,11 +7,12 @@ from typing import Annotated, ClassVar, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from core.egress import Endpoint
-from ops.health.checks.attempt import Stream, attempt
-from ops.health.checks.fields import Host, Port
-from ops.health.checks.kind import KindConfig, Observation, Presentation, ProbeContext
 from ops.health.checks.patterns import BytesPattern, compile_pattern
-from ops.health.conditions import Body
+from ops.probing.attempt import Stream, attempt
+from ops.probing.body import Body
+from ops.probing.config import KindConfig, Presentation
+from ops.probing.fields import Host, Port
+from ops.probing.probe import Observation, ProbeContext
 
 ANSWER_LIMIT = 16_384
 """Bytes of an answer that are looked at; expected is what comes within them."""

@@ -7,11 +7,12 @@ from pydantic import Field
 
 from core.durations import describe_duration_ms
 from core.egress import Endpoint
-from ops.health.checks.fields import Duration, Host, Port, between
-from ops.health.checks.http_fetch import perform
-from ops.health.checks.http_request import Request
-from ops.health.checks.kind import Finding, KindConfig, Observation, Presentation, ProbeContext
-from ops.health.domain import Status
+from ops.probing.config import KindConfig, Presentation
+from ops.probing.fields import Duration, Host, Port, between
+from ops.probing.http_fetch import perform
+from ops.probing.http_request import Request
+from ops.probing.probe import Finding, Observation, ProbeContext
+from ops.signals.domain import Status
 
 EXPIRY_WARNING_MS = (0, 366 * 86_400_000)
 

@@ -11,8 +11,7 @@ Other than Gatus: ``<`` and its like compare fractions exactly, and fail for wha
 0; ``len`` of an object counts its keys; a text ``007`` is not the number 7; blanks around the sign may be left out.
 """
 
-from ops.health.conditions.body import ABSENT, Body
 from ops.health.conditions.parser import MAX_LENGTH, ConditionSyntaxError, parse_condition
 from ops.health.conditions.tree import Condition, Verdict
 
-__all__ = ["ABSENT", "MAX_LENGTH", "Body", "Condition", "ConditionSyntaxError", "Verdict", "parse_condition"]
+__all__ = ["MAX_LENGTH", "Condition", "ConditionSyntaxError", "Verdict", "parse_condition"]

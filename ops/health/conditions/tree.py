@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 
 from core.durations import describe_duration_ms, parse_duration_ms
-from ops.health.conditions.body import ABSENT, Body, Each, Path
 from ops.health.conditions.pattern import Pattern
+from ops.probing.body import ABSENT, Body, Each, Path
 
 SHOWN_LENGTH = 100
 TIMES = frozenset({"RESPONSE_TIME", "CERTIFICATE_EXPIRATION", "REPLICATION_LAG"})

@@ -10,8 +10,8 @@ from django.db.models import BigIntegerField, Case, F, Q, Value, When
 from core.clock import database_now_ms
 from core.models import Pulse
 from core.revision import changing, mark_changed
-from ops.health.engine.claim import AHEAD_MS, LEASE_MARGIN_MS
 from ops.health.models import CheckState
+from ops.scheduling.claim import AHEAD_MS, LEASE_MARGIN_MS
 
 log = structlog.get_logger(__name__)
 

@@ -8,8 +8,7 @@ from typing import NamedTuple
 from django.db import transaction
 
 from core.revision import take_revision
-from ops.health.checks.kind import Observation
-from ops.health.domain import Standing, Status, fresh_until, next_standing, standing_at
+from ops.health.domain import Standing, fresh_until, next_standing, standing_at
 from ops.health.engine.bulk import (
     Row,
     insert_changes,
@@ -22,6 +21,8 @@ from ops.health.engine.definitions import PreparedCheck
 from ops.health.engine.judging import Judgement
 from ops.health.models import CheckState
 from ops.journal.services import NewEntry, record_entries
+from ops.probing.probe import Observation
+from ops.signals.domain import Status
 
 JOURNAL_KIND = "check.status"
 _NUMBERS_SEEN = re.compile(r"(?<!\[STATUS\] )\(-?[0-9.]+\)|[0-9.]+ (?:ms|s|min|h|days)\b")

@@ -18,10 +18,10 @@ import structlog
 from core.config import get_config
 from core.egress import Endpoint
 from core.pulse import clear_trouble, is_troubled, record_trouble
-from ops.health.domain import Status
 from ops.health.engine.commit import Outcome
 from ops.health.engine.definitions import PreparedCheck
 from ops.health.engine.judging import Judgement
+from ops.signals.domain import Status
 
 log = structlog.get_logger(__name__)
 

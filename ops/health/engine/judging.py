@@ -7,11 +7,12 @@ import structlog
 
 from core.durations import describe_duration_ms
 from core.telemetry.error_reports import report_error
-from ops.health.checks.kind import Observation, ProbeFailed
-from ops.health.conditions import Body
-from ops.health.domain import Status, turned_upside_down
+from ops.health.domain import turned_upside_down
 from ops.health.engine.definitions import PreparedCheck
 from ops.health.engine.excerpts import make_excerpt
+from ops.probing.body import Body
+from ops.probing.probe import Observation, ProbeFailed
+from ops.signals.domain import Status
 
 log = structlog.get_logger(__name__)
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import structlog
 
 from core.telemetry.metrics import CHECK_LATENESS, CHECK_RESULTS, CHECK_RESULTS_DISCARDED, CHECK_SLOTS_MISSED
-from ops.health.domain import Status
 from ops.health.engine.commit import Result
 from ops.health.exposition import ProbeSample, publish_samples
+from ops.signals.domain import Status
 
 log = structlog.get_logger(__name__)
 

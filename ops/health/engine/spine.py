@@ -14,8 +14,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 
 from core.pulse import record_pulse, record_trouble
 from core.retry import retry
-from ops.health.checks.kind import Observation
-from ops.health.domain import NextSlot, Status, next_slot
+from ops.health.domain import NextSlot, next_slot
 from ops.health.engine.claim import Claim, claim_due_checks, release_claims
 from ops.health.engine.clock_watch import watch_clock
 from ops.health.engine.commit import Commit, Outcome, commit_outcomes
@@ -25,6 +24,8 @@ from ops.health.engine.judging import judge
 from ops.health.engine.probing import Attempt, Job, Prober
 from ops.health.engine.reporting import report_results
 from ops.health.selectors.members import member_standings
+from ops.probing.probe import Observation
+from ops.signals.domain import Status
 
 log = structlog.get_logger(__name__)
 

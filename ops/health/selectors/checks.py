@@ -16,6 +16,7 @@ from entities.filters import EntityFilter, narrowed, parse_labels
 from entities.models import Entity
 from ops.health.models import Check
 from ops.health.selectors import effective
+from ops.signals.domain import PAUSED_SEVERITY, WORDS
 
 DEFAULT_SORT = "status"
 SORTS = ("status", "name", "entity", "kind", "since", "last", "duration")
@@ -143,7 +144,7 @@ def status_counts(
     rows = _narrowed(Check.objects.all(), kind=kind, team=team, environment=environment, label=label, q=q)
     rated = rows.annotate(severity=effective.severity(database_now_ms())).order_by()
     counts = rated.values("severity").annotate(count=Count("id")).values_list("severity", "count")
-    return {effective.WORDS[severity]: count for severity, count in counts}
+    return {WORDS[severity]: count for severity, count in counts}
 
 
 def _narrowed(
@@ -223,7 +224,7 @@ def _sort_expression(sort: str) -> Any:
 
 def _row(found: Any, now_ms: int) -> CheckRow:
     fresh_until = found.state__fresh_until_ms
-    is_paused = found.severity == effective.PAUSED_SEVERITY
+    is_paused = found.severity == PAUSED_SEVERITY
     is_stale = not is_paused and fresh_until is not None and fresh_until < now_ms
     duration_us = found.state__last_duration_us
     return CheckRow(
@@ -235,7 +236,7 @@ def _row(found: Any, now_ms: int) -> CheckRow:
         entity_uid=found.entity__uid,
         entity_name=found.entity__name,
         team=found.entity__team__name,
-        status=effective.WORDS[found.severity],
+        status=WORDS[found.severity],
         severity=found.severity,
         since=_moment(found.effective_since_ms),
         message=effective.reason(

@@ -4,12 +4,9 @@ from django.db.models import BigIntegerField, Case, F, IntegerField, Q, When
 from django.db.models.functions import Coalesce
 
 from entities.domain import Lifecycle
-from ops.health.domain import Severity, Status
+from ops.health.domain import Severity
+from ops.signals.domain import PAUSED_SEVERITY, WORDS, Status
 
-PAUSED_SEVERITY = -1
-"""Sorts below healthy: nobody waits for a paused check."""
-
-WORDS = {PAUSED_SEVERITY: "paused", **{status.value: status.word for status in Status}}
 SEVERITIES = {word: severity for severity, word in WORDS.items()}
 
 SINCE_NEVER_MS = 0

@@ -15,7 +15,6 @@ from core.clock import database_now_ms, from_ms
 from core.errors import FieldError, ValidationFailed
 from core.permissions import Permission, Principal
 from ops.health.check_ranges import Row, read_ranges
-from ops.health.domain import Status
 from ops.health.horizons import DAY_MS, HOUR_MS
 from ops.health.intervals import StateInterval
 from ops.health.latency import percentiles_us
@@ -23,6 +22,7 @@ from ops.health.models import StatusChange
 from ops.health.status_changes import read_intervals
 from ops.health.stretches import DAILY, FINE_MS, RAW, Clock, Piece, cut, read_totals
 from ops.health.totals import COLUMNS, Totals
+from ops.signals.domain import Status
 
 __all__ = [
     "CHANGES_MAX",

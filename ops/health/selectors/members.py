@@ -5,9 +5,9 @@ from collections.abc import Collection, Mapping
 from core.clock import database_now_ms
 from ops.health.checks import KINDS
 from ops.health.checks.kind import MemberKind, MemberStanding
-from ops.health.domain import Status
 from ops.health.models import Check
 from ops.health.selectors import effective
+from ops.signals.domain import PAUSED_SEVERITY, Status
 
 
 def member_standings(names: Collection[str]) -> Mapping[str, MemberStanding]:
@@ -27,7 +27,7 @@ def member_standings(names: Collection[str]) -> Mapping[str, MemberStanding]:
     )
     found = {}
     for row in rows:
-        is_paused, fresh_until = row.severity == effective.PAUSED_SEVERITY, row.state__fresh_until_ms
+        is_paused, fresh_until = row.severity == PAUSED_SEVERITY, row.state__fresh_until_ms
         message = effective.reason(
             is_paused=is_paused,
             is_stale=fresh_until is not None and fresh_until < now,

@@ -10,8 +10,8 @@ from core.clock import from_ms
 from core.errors import NotFound
 from core.pagination import Page, SortKey, cut_page, decode_cursor, seek
 from core.permissions import Permission, Principal
-from ops.health.domain import Status
 from ops.health.models import Check, CheckResult, ResultDetail
+from ops.signals.domain import Status
 
 MAX_LIMIT = 1_000
 STREAM_ROWS = 2_000

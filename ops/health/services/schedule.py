@@ -10,8 +10,9 @@ from typing import Any
 from django.db.models import BigIntegerField, Case, F, Value, When
 
 from ops.health.definition import CheckDefinition
-from ops.health.domain import Status, fresh_until
+from ops.health.domain import fresh_until
 from ops.health.models import CheckState, StatusChange
+from ops.signals.domain import Status
 
 SPREAD_MS = 60_000
 """Checks that are set going together start within this time, or within their interval when it is shorter."""

@@ -8,7 +8,7 @@ from core.permissions import Principal
 from entities.models import Dependency, Entity
 from entities.neighbourhood import LAYER_MAX, read_neighbourhood
 from ops.dashboard.graph import Graph, draw_graph
-from ops.health.domain import Status
+from ops.signals.domain import Status
 from tests.fleet import add_check
 
 type MakeEntity = Callable[..., Entity]

@@ -7,8 +7,8 @@ import pytest
 from ops.dashboard.intervals import draw_band
 from ops.dashboard.time_range import TimeRange
 from ops.dashboard.uptime import HEIGHT, draw_days, ratio_words
-from ops.health.domain import Status
 from ops.health.selectors.history import DayUptime, StateInterval
+from ops.signals.domain import Status
 
 DAY = dt.date(2026, 11, 1)
 

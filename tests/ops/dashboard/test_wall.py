@@ -9,7 +9,7 @@ from core.models import Pulse
 from core.permissions import Role
 from entities.models import Entity
 from ops.dashboard.wall import Cell, Wall
-from ops.health.domain import Status
+from ops.signals.domain import Status
 from tests.fleet import add_check, add_fleet
 
 HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}

@@ -7,8 +7,8 @@ import pytest
 
 from entities.models import Entity
 from ops.errors.models import SpooledEvent
-from ops.health.domain import Status
 from ops.health.models import Check, Ping
+from ops.signals.domain import Status
 from tests.ops.errors.conftest import envelope
 from tests.ops.health.factories import make_check, state_of
 

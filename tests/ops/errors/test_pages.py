@@ -13,8 +13,8 @@ from core.permissions import Role
 from entities.models import Entity, Team
 from ops.errors.digest import digest_spool
 from ops.errors.models import ErrorGroup, ErrorKey
-from ops.health.domain import Status
 from ops.health.models import CheckState
+from ops.signals.domain import Status
 from tests.ops.errors.conftest import envelope, event, frame
 from tests.ops.health.factories import make_check
 

@@ -9,8 +9,8 @@ import pytest
 from core.clock import now_ms
 from core.revision import take_revision
 from entities.models import Dependency, Entity
-from ops.health.domain import Status
 from ops.health.models import Check, CheckState
+from ops.signals.domain import Status
 
 HOUR_MS = 3_600_000
 

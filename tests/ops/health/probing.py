@@ -7,7 +7,8 @@ import pytest
 import uvloop
 
 from core.egress import AddressPolicy
-from ops.health.checks.kind import CheckKind, Observation, ProbeContext, ProbeFailed
+from ops.health.checks.kind import CheckContext, CheckKind
+from ops.probing.probe import Observation, ProbeFailed
 
 LOOPBACK = AddressPolicy(allow=(ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")))
 
@@ -16,7 +17,7 @@ def probe(
     kind: CheckKind, *, timeout: float = 5, policy: AddressPolicy = LOOPBACK, context: Any = None, **fields: Any
 ) -> Observation:
     config = kind.Config.model_validate(fields)
-    return uvloop.run(kind.probe(config, context or ProbeContext(timeout, policy)))
+    return uvloop.run(kind.probe(config, context or CheckContext(timeout, policy)))
 
 
 def failure(kind: CheckKind, **options: Any) -> ProbeFailed:

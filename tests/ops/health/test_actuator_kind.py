@@ -8,8 +8,8 @@ import pytest
 import uvloop
 
 from ops.health.checks.actuator import ActuatorConfig, ActuatorKind
-from ops.health.checks.kind import Finding, ProbeContext
-from ops.health.domain import Status
+from ops.probing.probe import Finding, ProbeContext
+from ops.signals.domain import Status
 from tests.ops.health.targets import Target, answer, run_target
 from tests.ops.health.test_http_kind import LOOPBACK
 

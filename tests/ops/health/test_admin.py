@@ -9,8 +9,8 @@ from django.test import Client
 from core.models import AuditEntry
 from core.permissions import Role
 from entities.models import Entity
-from ops.health.domain import Status
 from ops.health.models import Check, CheckState, Heartbeat
+from ops.signals.domain import Status
 
 pytestmark = pytest.mark.django_db
 

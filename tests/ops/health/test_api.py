@@ -15,8 +15,8 @@ from core.models import AuditEntry
 from core.permissions import Role
 from entities.models import Entity
 from ops.health import wakeup
-from ops.health.domain import Status
 from ops.health.models import Check, CheckResult, CheckState, Heartbeat, ResultDetail
+from ops.signals.domain import Status
 
 pytestmark = pytest.mark.django_db
 
@@ -352,7 +352,7 @@ def test_an_entity_carries_the_reason_of_its_status(send: Send, api: Entity) -> 
     body = read(send("GET", "/api/v1/entities/api"))
 
     assert body["status"] == "unhealthy"
-    assert [(item["check"], item["message"]) for item in body["reasons"]] == [("http", "connection refused")]
+    assert [(item["name"], item["message"]) for item in body["reasons"]] == [("http", "connection refused")]
 
 
 def test_a_broker_that_is_down_does_not_delay_the_request(

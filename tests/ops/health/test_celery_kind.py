@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from ops.health.checks.celery import CeleryKind
-from ops.health.checks.kind import Observation
+from ops.probing.probe import Observation
 from tests.ops.health import probing
 from tests.services import free_port, run_valkey, wait_for
 

@@ -11,11 +11,11 @@ from core.permissions import Principal
 from entities.models import Entity
 from ops.health import services
 from ops.health.checks.composite import CompositeConfig, CompositeKind
-from ops.health.checks.kind import MemberStanding, ProbeContext
+from ops.health.checks.kind import CheckContext, MemberStanding
 from ops.health.definition import parse_check
-from ops.health.domain import Status
 from ops.health.models import Check
 from ops.health.selectors.members import member_standings
+from ops.signals.domain import Status
 from tests.ops.health.engine.conftest import engine, make_engine  # noqa: F401 - fixtures
 from tests.ops.health.probing import LOOPBACK, failure, probe
 
@@ -23,10 +23,10 @@ HEALTHY, UNKNOWN, DEGRADED, UNHEALTHY = Status
 COMPOSITE = CompositeKind()
 
 
-def context(*standings: Status) -> ProbeContext:
+def context(*standings: Status) -> CheckContext:
     """With the members m/0, m/1, ... that stand so."""
     found = {f"m/{number}": MemberStanding(status) for number, status in enumerate(standings)}
-    return ProbeContext(5, LOOPBACK, standings=found)
+    return CheckContext(5, LOOPBACK, standings=found)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_the_message_names_the_worst_members_with_their_reasons() -> None:
     }
     failed = failure(
         COMPOSITE, members=["api/http", "db/lag", "db/tcp", "db/gone"],
-        context=ProbeContext(5, LOOPBACK, standings=standings),
+        context=CheckContext(5, LOOPBACK, standings=standings),
     )  # fmt: skip
 
     assert failed.phase == "members"

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ops.health.conditions import Body, ConditionSyntaxError, parse_condition
+from ops.health.conditions import ConditionSyntaxError, parse_condition
+from ops.probing.body import Body
 
 PLACEHOLDERS = frozenset({"STATUS", "BODY", "IP", "CONNECTED", "RESPONSE_TIME", "CERTIFICATE_EXPIRATION"})
 BODY = {

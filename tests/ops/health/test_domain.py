@@ -2,7 +2,8 @@
 
 import pytest
 
-from ops.health.domain import Standing, Status, Thresholds, next_standing, standing_at
+from ops.health.domain import Standing, Thresholds, next_standing, standing_at
+from ops.signals.domain import Status
 
 H, U, D, X = Status.HEALTHY, Status.UNKNOWN, Status.DEGRADED, Status.UNHEALTHY
 

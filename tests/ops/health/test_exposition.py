@@ -8,7 +8,6 @@ from redis.retry import Retry
 
 from core.clock import database_now_ms
 from ops.health import exposition
-from ops.health.checks.kind import Observation
 from ops.health.domain import Standing
 from ops.health.engine.commit import Outcome, Result
 from ops.health.engine.definitions import load_checks
@@ -23,6 +22,7 @@ from ops.health.exposition import (
     render_sample,
 )
 from ops.health.models import Check, CheckState
+from ops.probing.probe import Observation
 from tests.ops.health.factories import make_check
 
 pytestmark = pytest.mark.django_db

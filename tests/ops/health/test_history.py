@@ -3,9 +3,9 @@
 import pytest
 
 from core.clock import database_now_ms
-from ops.health.domain import Status
 from ops.health.models import Check, CheckResult, ResultDetail
 from ops.health.selectors import history
+from ops.signals.domain import Status
 from tests.ops.health.factories import make_check
 
 pytestmark = pytest.mark.django_db

@@ -15,9 +15,9 @@ from django.test.utils import CaptureQueriesContext
 
 from core.clock import database_now_ms, from_ms
 from core.permissions import Role
-from ops.health.domain import Status
 from ops.health.models import Check, CheckResult, ResultDetail, StatusChange
 from ops.health.selectors import results as results_selector
+from ops.signals.domain import Status
 from tests.ops.health.factories import make_check
 
 pytestmark = pytest.mark.django_db

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from ops.health.checks.http_config import HttpConfig
-from ops.health.domain import Status
+from ops.health.checks.http import HttpConfig
+from ops.signals.domain import Status
 from tests import http_versions
 from tests.ops.health.targets import Target, answer, run_target
 from tests.ops.health.test_http_kind import probe

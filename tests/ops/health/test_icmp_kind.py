@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from core.egress import AddressPolicy
 from ops.health.checks.icmp import FORBIDDEN, IcmpConfig, IcmpKind
-from ops.health.domain import Status
+from ops.signals.domain import Status
 from tests.ops.health.probing import failure
 
 ICMP = IcmpKind()
@@ -26,7 +26,7 @@ import django
 django.setup()
 
 from ops.health.checks.icmp import IcmpKind
-from ops.health.checks.kind import ProbeFailed
+from ops.probing.probe import ProbeFailed
 from tests.ops.health.probing import probe
 
 uid, gid = os.getuid(), os.getgid()

@@ -5,8 +5,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.health.domain import Status
 from ops.health.intervals import StateInterval, StateTime, intervals_between, time_by_bucket, time_by_state
+from ops.signals.domain import Status
 
 MOMENTS = st.lists(st.tuples(st.integers(1, 999), st.sampled_from(list(Status))), max_size=20)
 

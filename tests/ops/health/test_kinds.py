@@ -7,9 +7,9 @@ from pydantic import BaseModel, ValidationError
 
 from core.egress import Endpoint
 from ops.health.checks import KINDS, validate_kind
-from ops.health.checks.http_config import HttpConfig
-from ops.health.checks.kind import KindConfig
+from ops.health.checks.http import HttpConfig
 from ops.health.checks.tcp import TcpConfig, TcpKind
+from ops.probing.config import KindConfig
 
 
 def test_the_kinds_of_this_release_are_registered() -> None:

@@ -18,12 +18,12 @@ from entities.catalog.document import load_document
 from entities.models import Entity
 from entities.services import delete_entity, update_entity
 from ops.health import pings, services
-from ops.health.domain import Status
 from ops.health.engine.claim import claim_due_checks, release_claims
 from ops.health.engine.commit import Outcome, commit_outcomes
 from ops.health.models import Check, Heartbeat
 from ops.health.ping_store import PingAddress
 from ops.health.services import schedule
+from ops.signals.domain import Status
 from tests.ops.health.engine.test_commit import outcome_of
 from tests.ops.health.factories import make_check, state_of
 

@@ -11,16 +11,17 @@ from core.clock import database_now_ms
 from core.errors import ValidationFailed
 from core.permissions import Principal
 from entities.models import Entity
-from ops.health.checks.kind import Observation, ProbeFailed
 from ops.health.definition import parse_check
-from ops.health.domain import NextSlot, Severity, Status, counted_status, next_slot
+from ops.health.domain import NextSlot, Severity, counted_status, next_slot
 from ops.health.engine.claim import claim_due_checks
 from ops.health.engine.definitions import load_checks
 from ops.health.engine.judging import EngineFault, Seen, judge
 from ops.health.engine.spine import Engine
 from ops.health.models import Check, CheckResult, CheckState
-from ops.health.selectors import entity_statuses
 from ops.health.services import create_check, run_check_now
+from ops.probing.probe import Observation, ProbeFailed
+from ops.signals.domain import Status
+from ops.statuses.selectors import entity_statuses
 from tests.ops.health.engine.conftest import engine, make_engine  # noqa: F401 - fixtures
 from tests.ops.health.factories import make_check as make_row
 from tests.ops.health.factories import state_of

@@ -9,12 +9,12 @@ from django.db import connection
 from django.test import Client
 
 from core.clock import database_now_ms
-from ops.health.domain import Status
 from ops.health.engine.claim import claim_due_checks
 from ops.health.engine.spine import Engine
 from ops.health.models import Check, CheckResult, CheckState, Heartbeat, Ping, PingKey, ResultDetail
 from ops.health.ping_store import PINGS_KEPT
 from ops.journal.models import JournalEntry
+from ops.signals.domain import Status
 from tests.ops.health.engine.conftest import engine, make_engine  # noqa: F401 - fixtures
 from tests.ops.health.factories import make_check, state_of
 

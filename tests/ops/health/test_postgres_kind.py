@@ -11,8 +11,8 @@ import psycopg
 import pytest
 from pydantic import ValidationError
 
-from ops.health.checks.kind import Observation
 from ops.health.checks.postgres import PostgresConfig, PostgresKind
+from ops.probing.probe import Observation
 from tests.ops.health import probing
 from tests.services import run_postgres
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ops.health.checks.kind import Observation, ProbeContext
-from ops.health.checks.metrics_page import parse_selector, select_values
 from ops.health.checks.prometheus import PrometheusConfig, PrometheusKind
-from ops.health.domain import Status
+from ops.probing.metrics_page import parse_selector, select_values
+from ops.probing.probe import Observation, ProbeContext
+from ops.signals.domain import Status
 from tests.ops.health.targets import Target, answer, run_target
 from tests.ops.health.test_http_kind import LOOPBACK
 

@@ -12,17 +12,10 @@ from core.permissions import ANONYMOUS, Principal
 from core.revision import take_revision
 from entities.models import Dependency, Entity, Team
 from entities.status import entity_statuses as catalogue_statuses
-from ops.health.domain import Status
 from ops.health.models import Check, CheckResult, CheckState, ResultDetail
-from ops.health.selectors import (
-    change_stamp,
-    check_row,
-    check_rows,
-    entity_statuses,
-    has_changed,
-    recent_results,
-    verdict,
-)
+from ops.health.selectors import change_stamp, check_row, check_rows, has_changed, recent_results
+from ops.signals.domain import Status
+from ops.statuses.selectors import entity_statuses, verdict
 
 pytestmark = pytest.mark.django_db
 
@@ -171,7 +164,7 @@ class TestEntityStatuses:
         status = entity_statuses([api.pk])[api.pk]
 
         assert status.status == "unhealthy"
-        assert [(reason.check, reason.message) for reason in status.reasons] == [
+        assert [(reason.name, reason.message) for reason in status.reasons] == [
             ("down", "connection refused"),
             ("slow", "812 ms, limit 500 ms"),
         ]

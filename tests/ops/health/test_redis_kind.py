@@ -8,8 +8,8 @@ import pytest
 import redis
 from pydantic import ValidationError
 
-from ops.health.checks.kind import Observation
 from ops.health.checks.redis import RedisConfig, RedisKind
+from ops.probing.probe import Observation
 from tests.ops.health import probing
 from tests.services import free_port, run_valkey, wait_for
 

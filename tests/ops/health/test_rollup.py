@@ -9,7 +9,6 @@ import pytest
 
 from core.clock import database_now_ms
 from ops.health import rollup, stretches
-from ops.health.domain import Status
 from ops.health.horizons import DAY_MS, HOUR_MS, rolled_up_until_ms
 from ops.health.latency import bucket_of
 from ops.health.models import (
@@ -23,6 +22,7 @@ from ops.health.models import (
     StatusChange,
 )
 from ops.health.selectors import history
+from ops.signals.domain import Status
 from tests.ops.health.factories import make_check
 
 pytestmark = pytest.mark.django_db

@@ -17,10 +17,10 @@ from entities.models import Entity
 from entities.services import delete_entity, update_entity
 from ops.health import services
 from ops.health.definition import definition_of, parse_check
-from ops.health.domain import Status
 from ops.health.models import Check, CheckResult, CheckState, Heartbeat, ResultDetail
 from ops.health.selectors import check_detail, check_row
 from ops.journal.selectors import timeline
+from ops.signals.domain import Status
 
 pytestmark = pytest.mark.django_db
 

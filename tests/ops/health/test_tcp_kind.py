@@ -12,9 +12,9 @@ import uvloop
 from pydantic import ValidationError
 
 from core.egress import AddressPolicy
-from ops.health.checks.kind import Observation, ProbeContext, ProbeFailed
 from ops.health.checks.tcp import ANSWER_LIMIT, TcpConfig, TcpKind, unescape
-from ops.health.conditions import Body
+from ops.probing.body import Body
+from ops.probing.probe import Observation, ProbeContext, ProbeFailed
 from tests.ops.health import probing
 from tests.ops.health.peers import run_peer
 from tests.ops.health.probing import LOOPBACK

@@ -9,10 +9,10 @@ import pytest
 import uvloop
 
 from core.egress import AddressPolicy
-from ops.health.checks import http_transfer
-from ops.health.checks.kind import Observation, ProbeContext, ProbeFailed
 from ops.health.checks.tls import TlsConfig, TlsKind
-from ops.health.domain import Status
+from ops.probing import http_transfer
+from ops.probing.probe import Observation, ProbeContext, ProbeFailed
+from ops.signals.domain import Status
 from tests.ops.health.authority import Authority, make_authority
 from tests.ops.health.targets import answer, run_target, tls_with
 from tests.ops.health.test_http_kind import LOOPBACK

@@ -14,10 +14,10 @@ from core.secrets import MASK
 from entities.models import Entity
 from ops.health import trials
 from ops.health.definition import parse_check
-from ops.health.domain import Status
 from ops.health.models import Check, CheckResult
 from ops.health.services import create_check
 from ops.health.trials import Trial, try_check
+from ops.signals.domain import Status
 from tests.ops.health.targets import answer, hang, run_target
 
 OK = answer("200 OK", b'{"status": "ok", "queue": 12}')

@@ -7,8 +7,9 @@ import pytest
 from django.db import connection, transaction
 
 from core.clock import database_now_ms
-from ops.health.engine.claim import AHEAD_MS, LEASE_MARGIN_MS, claim_due_checks, count_due_checks, release_claims
+from ops.health.engine.claim import CHECKS, claim_due_checks, release_claims
 from ops.health.models import Check, CheckState
+from ops.scheduling.claim import AHEAD_MS, LEASE_MARGIN_MS
 from tests.ops.health.factories import make_check, state_of
 
 pytestmark = pytest.mark.django_db
@@ -27,14 +28,14 @@ def test_takes_what_is_due_or_almost_and_leaves_the_rest() -> None:
     make_check(due_in_ms=AHEAD_MS * 10)
     make_check(due_in_ms=None)
 
-    assert count_due_checks(limit=100) == 2
+    assert CHECKS.count_due(limit=100) == 2
     assert set(claimed_ids()) == {due.pk, almost.pk}
 
 
 def test_takes_the_most_overdue_first_up_to_its_limit() -> None:
     late, later, latest = (make_check(due_in_ms=-due) for due in (100, 200, 300))
 
-    assert count_due_checks(limit=2) == 2
+    assert CHECKS.count_due(limit=2) == 2
     assert set(claimed_ids(limit=2)) == {later.pk, latest.pk}
     assert claimed_ids() == [late.pk]
 
@@ -44,7 +45,7 @@ def test_a_slot_is_taken_once() -> None:
 
     assert len(claimed_ids()) == 1
     assert claimed_ids() == []
-    assert count_due_checks(limit=100) == 0
+    assert CHECKS.count_due(limit=100) == 0
 
 
 def test_a_claim_carries_its_fence_slot_and_lease() -> None:

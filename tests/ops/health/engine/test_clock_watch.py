@@ -11,11 +11,11 @@ from django.db import connection
 
 from core.clock import database_now_ms, now_ms
 from core.pulse import age_ms
-from ops.health.domain import Status
 from ops.health.engine.clock_watch import watch_clock
 from ops.health.engine.spine import Engine
 from ops.health.models import CheckResult, CheckState
 from ops.health.tasks import tick
+from ops.signals.domain import Status
 from tests.ops.health.factories import make_check, make_http_check, state_of
 from tests.ops.health.targets import Target, answer, run_target
 

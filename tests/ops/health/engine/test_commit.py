@@ -4,14 +4,14 @@ import pytest
 from django.db import DatabaseError, transaction
 
 from core.revision import current_revision
-from ops.health.checks.kind import Observation
-from ops.health.domain import Status
 from ops.health.engine.claim import Claim, claim_due_checks
 from ops.health.engine.commit import Outcome, Result, commit_outcomes
 from ops.health.engine.definitions import load_checks
 from ops.health.engine.judging import Judgement
 from ops.health.models import Check, CheckResult, CheckState, ResultDetail, StatusChange
 from ops.journal.models import JournalEntry
+from ops.probing.probe import Observation
+from ops.signals.domain import Status
 from tests.ops.health.factories import make_check, state_of
 
 pytestmark = pytest.mark.django_db

@@ -6,10 +6,10 @@ import pytest
 
 from core.permissions import Permission, Principal
 from entities.models import Entity
-from ops.health.domain import Status
 from ops.health.engine.spine import Engine
 from ops.health.models import Check, CheckState
 from ops.health.selectors import check_row
+from ops.signals.domain import Status
 from tests.ops.health.factories import make_check as make_due_check
 from tests.ops.health.factories import state_of
 

@@ -10,15 +10,15 @@ from core.clock import database_now_ms
 from core.egress import Endpoint
 from core.pulse import read_signs
 from ops.health.checks import KINDS
-from ops.health.checks.kind import Observation, ProbeContext, ProbeFailed
 from ops.health.checks.tcp import TcpKind
-from ops.health.domain import Status
 from ops.health.engine.connectivity import ConnectivityGuard, is_outward
 from ops.health.engine.definitions import load_checks
 from ops.health.engine.probing import Prober
 from ops.health.engine.spine import Engine
 from ops.health.models import Check, CheckState
 from ops.journal.models import JournalEntry
+from ops.probing.probe import Observation, ProbeContext, ProbeFailed
+from ops.signals.domain import Status
 from tests.ops.health.engine.conftest import LOOPBACK
 from tests.ops.health.factories import make_check, state_of
 from tests.services import free_port

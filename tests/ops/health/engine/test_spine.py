@@ -12,16 +12,16 @@ from prometheus_client import REGISTRY
 
 from core.clock import database_now_ms
 from ops.health.checks import KINDS
-from ops.health.checks.kind import Observation, ProbeContext
 from ops.health.checks.tcp import TcpKind
-from ops.health.conditions import Body
-from ops.health.domain import Status
 from ops.health.engine import spine
 from ops.health.engine.commit import commit_outcomes
 from ops.health.engine.definitions import load_checks
 from ops.health.engine.judging import judge
 from ops.health.engine.spine import Engine
 from ops.health.models import Check, CheckResult, CheckState, ResultDetail
+from ops.probing.body import Body
+from ops.probing.probe import Observation, ProbeContext
+from ops.signals.domain import Status
 from tests.ops.health.engine.conftest import MakeEngine
 from tests.ops.health.factories import make_check, make_http_check, state_of
 from tests.ops.health.targets import Target, answer, hang, run_target

@@ -1,6 +1,6 @@
 """Root causes over the graph of dependencies."""
 
-from ops.health.impact import roll_up_impact
+from ops.statuses.impact import roll_up_impact
 
 
 def causes(failing: set[str], *edges: str) -> dict[str, set[str]]:

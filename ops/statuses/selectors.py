@@ -1,24 +1,22 @@
-"""How entities fare: the worst of their own checks, and what they suffer from through hard dependencies."""
+"""How entities fare: the worst that their signals say, and what they suffer from through hard dependencies."""
 
 import datetime as dt
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
-
-from django.db import connection
-from django.db.models import Count, Max, Min
+from typing import Any
 
 from core.clock import database_now_ms, from_ms
 from entities.domain import Lifecycle, Strength
 from entities.models import Dependency, Entity
 from entities.status import EntityStatus, StatusReason
-from ops.health.domain import Status
-from ops.health.impact import roll_up_impact
-from ops.health.models import Check
-from ops.health.selectors import effective
-from ops.health.selectors.changes import newest_result_ms
+from ops.health.selectors import newest_result_ms
+from ops.health.selectors.signals import HealthSignals
+from ops.signals.domain import WORDS, Reason, Standing, Status, worst_standing
+from ops.signals.port import SignalSource
+from ops.statuses.impact import roll_up_impact
 
+SOURCES: Sequence[SignalSource] = (HealthSignals(),)
 MAX_REASONS = 20
 """Reasons that one entity carries at most, the worst first."""
 
@@ -35,23 +33,16 @@ class Verdict:
         return sum(self.counts.values())
 
 
-class _Own(NamedTuple):
-    """An entity's own checks, rolled up."""
-
-    severity: int
-    since_ms: int
-
-
 def entity_statuses(ids: Collection[int] | None) -> Mapping[int, EntityStatus]:
-    """The statuses of the entities with these primary keys; None: of all. Five queries at most, however many.
+    """The statuses of the entities with these primary keys; None: of all. As many queries for any number of them.
 
-    The status is the worst of what the entity's checks that are not paused count for (``domain.counted_status``);
-    ``paused`` when all are, or the entity is inactive. Checks that merely inform are no reason either. An entity that
-    is itself fine, or has no check that counts, is ``impacted`` while an entity that it needs hard, directly or through
-    others, is unhealthy. ``caused_by`` names the root causes of any entity that has some.
+    The status is the worst that the entity's signals say; ``paused`` when nothing is left that would say anything, or
+    the entity is inactive. An entity that is itself fine, or of which no signal tells, is ``impacted`` while an entity
+    that it needs hard, directly or through others, is unhealthy. ``caused_by`` names the root causes of any entity that
+    has some.
     """
     now = database_now_ms()
-    own = _own_statuses(now)
+    own = _own_standings(now)
     found = _restrict(Entity.objects.order_by(), "id", ids).values_list("id", "name", "lifecycle")
     entities = {entity_id: (name, lifecycle == Lifecycle.ACTIVE) for entity_id, name, lifecycle in found}
     failing = [entity_id for entity_id, status in own.items() if status.severity == Status.UNHEALTHY]
@@ -98,26 +89,19 @@ def _restrict(rows: Any, field: str, ids: Collection[int] | None) -> Any:
     return rows if ids is None else rows.filter(**{f"{field}__in": ids})
 
 
-def _own_statuses(now_ms: int) -> dict[int, _Own]:
-    """Of every entity with checks: a root cause may be any of them."""
-    by_status = (
-        Check.objects.filter(effective.counts())
-        .annotate(severity=effective.counted_severity(now_ms), since=effective.effective_since_ms(now_ms))
-        .order_by()
-        .values("entity_id", "severity")
-        .annotate(first=Min("since"), last=Max("since"), checks=Count("id"))
-        .values_list("entity_id", "severity", "first", "last")
-    )
-    own: dict[int, _Own] = {}
-    with connection.cursor() as cursor:
-        # Past the ORM, which converts every number once more: this reads a row for each entity.
-        cursor.execute(*by_status.query.sql_with_params())
-        rows = cursor.fetchall()
-    for entity_id, severity, first, last in rows:
-        if entity_id not in own or severity > own[entity_id].severity:
-            # Fine since the last of its checks became so; in trouble since the first did.
-            own[entity_id] = _Own(severity, first if severity > 0 else last)
-    return own
+def _own_standings(now_ms: int) -> Mapping[int, Standing]:
+    """Of every entity of which a signal tells: a root cause may be any of them."""
+    told = [found for source in SOURCES if (found := source.standings(now_ms))]
+    if len(told) == 1:  # most fleets have little but checks
+        return told[0]
+    merged: dict[int, Standing] = dict(told[0]) if told else {}
+    for found in told[1:]:
+        for entity_id, standing in found.items():
+            known = merged.get(entity_id)
+            worst = standing if known is None else worst_standing((known, standing))
+            if worst is not None:
+                merged[entity_id] = worst
+    return merged
 
 
 def _hard_edges() -> Iterable[tuple[int, int]]:
@@ -132,33 +116,23 @@ def _names_of(causes: set[int], known: Mapping[int, tuple[str, bool]]) -> dict[i
 
 
 def _reasons(entity_ids: Collection[int] | None, now_ms: int) -> dict[int, list[StatusReason]]:
-    rows = (
-        _restrict(Check.objects.all(), "entity_id", entity_ids)
-        .annotate(severity=effective.counted_severity(now_ms), since=effective.effective_since_ms(now_ms))
-        .filter(effective.counts(), severity__gt=Status.HEALTHY)
-        .order_by("-severity", "since", "name")
-        .values_list(
-            "entity_id", "name", "severity", "since", "state__fresh_until_ms", "state__last_message", named=True
-        )
-    )
-    reasons: dict[int, list[StatusReason]] = {}
-    for row in rows:
-        found = reasons.setdefault(row.entity_id, [])
-        if len(found) >= MAX_REASONS:
-            continue
-        fresh_until = row.state__fresh_until_ms
-        message = effective.reason(
-            is_paused=False,
-            is_stale=fresh_until is not None and fresh_until < now_ms,
-            fresh_until_ms=fresh_until,
-            message=row.state__last_message or "",
-        )
-        found.append(StatusReason(row.name, effective.WORDS[row.severity], message, _moment(row.since)))
-    return reasons
+    found: dict[int, list[Reason]] = defaultdict(list)
+    for source in SOURCES:
+        for reason in source.reasons(entity_ids, now_ms):
+            found[reason.entity_id].append(reason)
+    return {entity_id: _worst_first(reasons) for entity_id, reasons in found.items()}
+
+
+def _worst_first(reasons: list[Reason]) -> list[StatusReason]:
+    reasons.sort(key=lambda reason: (-reason.severity, reason.since_ms, reason.name))
+    return [
+        StatusReason(reason.signal.value, reason.name, reason.severity.word, reason.message, _moment(reason.since_ms))
+        for reason in reasons[:MAX_REASONS]
+    ]
 
 
 def _status_of(
-    *, is_active: bool, own: _Own | None, reasons: tuple[StatusReason, ...], causes: Mapping[str, int]
+    *, is_active: bool, own: Standing | None, reasons: tuple[StatusReason, ...], causes: Mapping[str, int]
 ) -> EntityStatus:
     if not is_active:
         return EntityStatus(status="paused")
@@ -167,9 +141,7 @@ def _status_of(
         return EntityStatus(status="impacted", since=_moment(min(causes.values())), caused_by=caused_by)
     if own is None:
         return EntityStatus(status="unknown")
-    return EntityStatus(
-        status=effective.WORDS[own.severity], since=_moment(own.since_ms), reasons=reasons, caused_by=caused_by
-    )
+    return EntityStatus(status=WORDS[own.severity], since=_moment(own.since_ms), reasons=reasons, caused_by=caused_by)
 
 
 def _moment(value_ms: int) -> dt.datetime | None:

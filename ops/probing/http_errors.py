@@ -6,9 +6,9 @@ import pycurl
 
 from core.durations import describe_duration_ms
 from core.egress import Endpoint
-from ops.health.checks.http_config import endpoint_of
-from ops.health.checks.http_transfer import BODY_LIMIT_BYTES, Transfer
-from ops.health.checks.kind import ProbeFailed
+from ops.probing.http_config import endpoint_of
+from ops.probing.http_transfer import BODY_LIMIT_BYTES, Transfer
+from ops.probing.probe import ProbeFailed
 
 _PLAIN: dict[int, tuple[str, str]] = {
     pycurl.E_GOT_NOTHING: ("receive", "connection closed without an answer"),

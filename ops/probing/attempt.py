@@ -14,7 +14,7 @@ from typing import Any
 
 from core.durations import describe_duration_ms
 from core.egress import TargetRefused
-from ops.health.checks.kind import MAX_IN_FLIGHT, Observation, ProbeContext, ProbeFailed
+from ops.probing.probe import MAX_IN_FLIGHT, Observation, ProbeContext, ProbeFailed
 
 type Found = tuple[int, int, int, str, Any]
 """An entry of ``getaddrinfo``."""

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from ops.health.checks.attempt import Stream
-from ops.health.checks.kind import ProbeFailed
+from ops.probing.attempt import Stream
+from ops.probing.probe import ProbeFailed
 
 ANSWER_LIMIT = 1 << 18
 """Bytes of one text in an answer, and of a line."""

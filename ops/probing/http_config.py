@@ -4,7 +4,7 @@ import base64
 import re
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -22,10 +22,9 @@ from pydantic_core import PydanticCustomError
 from core.egress import Endpoint
 from core.redaction import REDACTED, is_secret_name, redact
 from core.secrets import MASK, mask_sealed
-from ops.health.checks.expression import Expression
-from ops.health.checks.fields import Secret, open_secret, write_secret
-from ops.health.checks.http_request import Request
-from ops.health.checks.kind import KindConfig, Presentation
+from ops.probing.config import KindConfig
+from ops.probing.fields import Secret, open_secret, write_secret
+from ops.probing.http_request import Request
 
 # A URL is read twice, here and by libcurl. Only characters about which all readers agree may be in it.
 _URL = re.compile(
@@ -96,7 +95,6 @@ type HeaderValue = Annotated[
     PlainSerializer(_write_header_value),
 ]
 type Headers = Annotated[dict[str, HeaderValue], Field(max_length=50), AfterValidator(_validate_headers)]
-type Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 class RequestConfig(KindConfig):
@@ -159,48 +157,6 @@ class RequestConfig(KindConfig):
     @property
     def request(self) -> Request:
         return Request(self.url, "GET", self.header_lines, None, self.verify_tls)
-
-
-class HttpConfig(RequestConfig):
-    """One request. Redirects are followed on demand, at most three, without headers and body on another origin."""
-
-    presentation: ClassVar[Presentation] = Presentation(
-        title="HTTP",
-        summary="Requests an address and judges the answer: its status, its body, how long it took.",
-        glyph="M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2ZM2 8h12M8 2c3.5 3.5 3.5 8.5 0 12M8 2c-3.5 3.5-3.5 8.5 0 12",
-        suggested={"interval": "30s", "timeout": "5s"},
-        conditions=("[STATUS] == 200", "[BODY].status == ok"),
-    )
-
-    method: Method = Field("GET", title="Method", json_schema_extra={"advanced": True})
-    body: Annotated[str, Field(max_length=65_536)] | None = Field(
-        None, title="Body", json_schema_extra={"advanced": True, "multiline": True}
-    )
-    follow_redirects: bool = Field(
-        False,  # noqa: FBT003 - the default of a field
-        title="Follow redirects, three at most",
-        json_schema_extra={"advanced": True},
-    )
-    http2: bool = Field(
-        False,  # noqa: FBT003 - the default of a field
-        title="Ask by HTTP/2",
-        json_schema_extra={"advanced": True},
-    )
-    expect_body: Expression | None = Field(
-        None,
-        title="Body matches",
-        description="A regular expression (RE2) found anywhere in the body.",
-        examples=["ready|healthy"],
-        json_schema_extra={"advanced": True},
-    )
-
-    @property
-    def request(self) -> Request:
-        return Request(self.url, self.method, self.header_lines, self.body_bytes, self.verify_tls, self.http2)
-
-    @cached_property
-    def body_bytes(self) -> bytes | None:
-        return None if self.body is None else self.body.encode()
 
 
 def _plain(value: str | SecretStr) -> str:

@@ -11,8 +11,8 @@ import pycurl
 
 from core import __version__
 from core.egress import TargetRefused
-from ops.health.checks.http_request import Request
-from ops.health.checks.kind import ProbeContext
+from ops.probing.http_request import Request
+from ops.probing.probe import ProbeContext
 
 BODY_LIMIT_BYTES = 1_048_576
 """Counted after decompression, so that a small bomb stays small. libcurl itself caps the headers at 300 KiB."""

@@ -7,13 +7,13 @@ from urllib.parse import urlsplit
 import pycurl
 
 from core.egress import Endpoint, TargetRefused
-from ops.health.checks.curl_loop import CurlLoop, running_curl_loop
-from ops.health.checks.http_config import endpoint_of, validate_url
-from ops.health.checks.http_errors import explain_failure
-from ops.health.checks.http_request import Request
-from ops.health.checks.http_transfer import Answer, Transfer, find_certificate_expiry
-from ops.health.checks.kind import Observation, ProbeContext, ProbeFailed
-from ops.health.conditions import Body
+from ops.probing.body import Body
+from ops.probing.curl_loop import CurlLoop, running_curl_loop
+from ops.probing.http_config import endpoint_of, validate_url
+from ops.probing.http_errors import explain_failure
+from ops.probing.http_request import Request
+from ops.probing.http_transfer import Answer, Transfer, find_certificate_expiry
+from ops.probing.probe import Observation, ProbeContext, ProbeFailed
 
 MAX_REDIRECTS = 3
 _METHOD_KEEPING = frozenset({307, 308})

@@ -8,7 +8,7 @@ from typing import Any
 
 import re2
 
-from ops.health.checks.expression import compile_expression, validate_expression
+from ops.probing.expression import compile_expression, validate_expression
 
 MATCHERS_MAX = 20
 SERIES_MAX = 10_000

@@ -1,0 +1,92 @@
+"""What a queue source is: the port between sampling and everything in which work can pile up.
+
+A source is one file in this package and one registration in ``ops.queues.sources``. What it can do beyond being read it
+says by the protocols that it fulfils: ``Peekable``, ``Purgeable``, ``Pausable``, ``DeadLettered``.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+from core.egress import Endpoint
+from ops.probing.config import KindConfig
+from ops.probing.probe import ProbeContext
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one look at a queue saw; None is what this source cannot tell.
+
+    ``size`` counts the messages that wait, ``oldest_age_seconds`` is how long the oldest of them does, ``unacked``
+    counts those that a consumer has and did not finish, ``scheduled`` those that wait for their time, ``dead`` those
+    that were given up. ``added`` and ``removed`` are counters since the source began. ``parts`` names sizes within,
+    such as of priorities or consumer groups.
+    """
+
+    size: int
+    oldest_age_seconds: float | None = None
+    consumers: int | None = None
+    unacked: int | None = None
+    scheduled: int | None = None
+    dead: int | None = None
+    added: int | None = None
+    removed: int | None = None
+    parts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message in a queue. ``key`` names it for retry and discard; ``body`` is text, cut, not yet redacted."""
+
+    key: str
+    body: str
+    size_bytes: int
+    age_seconds: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class QueueSource(Protocol):
+    name: ClassVar[str]
+    Config: ClassVar[type[KindConfig]]
+
+    def targets(self, config: Any) -> list[Endpoint]:
+        """Whom it will dial; services ask the address policy about each before they save."""
+        ...
+
+    async def read(self, config: Any, context: ProbeContext) -> Reading:
+        """Look once. Raises ``ProbeFailed``; ends by itself within the context's time."""
+        ...
+
+
+@runtime_checkable
+class Peekable(Protocol):
+    async def peek(self, config: Any, context: ProbeContext, *, limit: int) -> Sequence[Message]:
+        """The next messages, the oldest first, which stay where they are. Raises ``ProbeFailed``."""
+        ...
+
+
+@runtime_checkable
+class Purgeable(Protocol):
+    async def purge(self, config: Any, context: ProbeContext) -> int:
+        """Delete all that waits; how many messages it were. Raises ``ProbeFailed``."""
+        ...
+
+
+@runtime_checkable
+class Pausable(Protocol):
+    async def pause(self, config: Any, context: ProbeContext) -> int:
+        """Stop consuming; how many consumers took notice. Raises ``ProbeFailed``."""
+        ...
+
+    async def resume(self, config: Any, context: ProbeContext) -> int: ...
+
+
+@runtime_checkable
+class DeadLettered(Protocol):
+    async def peek_dead(self, config: Any, context: ProbeContext, *, limit: int) -> Sequence[Message]: ...
+
+    async def retry_dead(self, config: Any, context: ProbeContext, keys: Sequence[str]) -> int:
+        """Put dead messages back into their queue; how many were found. Raises ``ProbeFailed``."""
+        ...
+
+    async def discard_dead(self, config: Any, context: ProbeContext, keys: Sequence[str]) -> int: ...

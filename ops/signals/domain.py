@@ -1,0 +1,63 @@
+"""What slices say of an entity. Pure."""
+
+import enum
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Status(enum.IntEnum):
+    """How something that is watched fares; stored as this number, ordered by severity."""
+
+    HEALTHY = 0
+    UNKNOWN = 1
+    DEGRADED = 2
+    UNHEALTHY = 3
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+
+PAUSED_SEVERITY = -1
+"""Sorts below healthy: nobody waits for what is paused."""
+
+WORDS = {PAUSED_SEVERITY: "paused", **{status.value: status.word for status in Status}}
+
+
+class Signal(enum.StrEnum):
+    """The four questions that are asked of an entity."""
+
+    HEALTH = "health"
+    QUEUE = "queue"
+    BREAKER = "breaker"
+    ERRORS = "errors"
+
+
+class Standing(NamedTuple):
+    """The worst that one slice says of an entity, a key of ``WORDS``; since when in ms since the epoch, 0 is never."""
+
+    severity: int
+    since_ms: int
+
+
+class Reason(NamedTuple):
+    """One thing of an entity that is not healthy: its name, how it fares, and why in words."""
+
+    entity_id: int
+    signal: Signal
+    name: str
+    severity: Status
+    message: str
+    since_ms: int
+
+
+def worst_standing(standings: Iterable[Standing]) -> Standing | None:
+    """Of several signals of one entity: fine since the last of them became so, in trouble since the first did."""
+    worst: Standing | None = None
+    for standing in standings:
+        if worst is None or standing.severity > worst.severity:
+            worst = standing
+        elif standing.severity == worst.severity:
+            choose = min if standing.severity > Status.HEALTHY else max
+            worst = Standing(worst.severity, choose(worst.since_ms, standing.since_ms))
+    return worst

@@ -1,0 +1,18 @@
+"""What a slice tells of entities, for whoever joins them (``ops.statuses``)."""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Protocol
+
+from ops.signals.domain import Reason, Standing
+
+
+class SignalSource(Protocol):
+    """``now_ms`` is the clock of the database: what is stale by it is unknown."""
+
+    def standings(self, now_ms: int) -> Mapping[int, Standing]:
+        """Of every entity of which the slice has something that counts, healthy ones included."""
+        ...
+
+    def reasons(self, entity_ids: Collection[int] | None, now_ms: int) -> Iterable[Reason]:
+        """Everything that counts and is not healthy, the worst first; None: of all entities."""
+        ...

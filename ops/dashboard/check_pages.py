@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import QueryDict
 
-from core.clock import to_ms
+from core.clock import now_ms, to_ms
 from core.errors import ValidationFailed
 from core.pagination import Page
 from core.permissions import Principal
@@ -15,7 +15,7 @@ from ops.dashboard.failures import list_failures
 from ops.dashboard.intervals import draw_band
 from ops.dashboard.latency import place_chart
 from ops.dashboard.listing import address
-from ops.dashboard.time_range import TimeRange, list_choices
+from ops.dashboard.time_range import TimeRange, list_choices, parse_range
 from ops.dashboard.timeline import read_timeline
 from ops.dashboard.uptime import draw_days, ratio_words
 from ops.health.latency import percentiles_us
@@ -40,10 +40,11 @@ class ResultItem:
     message: str
 
 
-def read_check(query: QueryDict, path: str, *, principal: Principal, uid: str, time_range: TimeRange) -> dict[str, Any]:
+def read_check(query: QueryDict, path: str, *, principal: Principal, uid: str) -> dict[str, Any]:
     """The context of a check's page. Raises ``NotFound``."""
     row = check_row(principal=principal, uid=uid)
     check = Check.objects.get(uid=uid)
+    time_range = parse_range(query, now_ms=now_ms(), born_ms=to_ms(check.created_at))
     results, is_first = _read_results(query, principal=principal, uid=uid, time_range=time_range)
     intervals = state_intervals(row.id, since_ms=time_range.since_ms, until_ms=time_range.until_ms)
     neighbours = check_rows(principal=principal, entity_ids=[row.entity_id], limit=SHOWN_NEIGHBOURS).items

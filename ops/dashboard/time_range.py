@@ -17,6 +17,7 @@ SPANS_MS = {
     "90d": 7_776_000_000,
 }
 DEFAULT = "24h"
+"""Of what is a day old; a younger one starts with the shortest span that covers its life."""
 SHORTEST_MS = 10_000
 LONGEST_MS = 400 * 86_400_000
 
@@ -47,16 +48,24 @@ class RangeChoice:
     is_current: bool
 
 
-def parse_range(query: QueryDict, *, now_ms: int) -> TimeRange:
-    """What cannot be read counts as not said. Ends are milliseconds since the epoch, or ISO 8601 with a zone."""
+def parse_range(query: QueryDict, *, now_ms: int, born_ms: int = 0) -> TimeRange:
+    """What cannot be read counts as not said. Ends are milliseconds since the epoch, or ISO 8601 with a zone.
+
+    ``born_ms`` is since when there can be something to show.
+    """
     since, until = _moment(query.get("from", "")), _moment(query.get("to", ""))
     if since is not None:
         until = min(until or now_ms, now_ms)
         if SHORTEST_MS <= until - since <= LONGEST_MS:
             return TimeRange("", since, until)
     name = query.get("range", "")
-    name = name if name in SPANS_MS else DEFAULT
+    name = name if name in SPANS_MS else _default_for(now_ms - born_ms)
     return TimeRange(name, now_ms - SPANS_MS[name], now_ms)
+
+
+def _default_for(age_ms: int) -> str:
+    covering = (name for name, span_ms in SPANS_MS.items() if span_ms >= min(age_ms, SPANS_MS[DEFAULT]))
+    return next(covering, DEFAULT)
 
 
 def list_choices(query: QueryDict, path: str, *, current: TimeRange) -> list[RangeChoice]:

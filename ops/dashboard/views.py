@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from core.authentication import request_principal
-from core.clock import now_ms
+from core.clock import now_ms, to_ms
 from core.permissions import Permission, requires
 from entities.neighbourhood import read_neighbourhood
 from entities.selectors import get_entity
@@ -74,7 +74,7 @@ def entity_detail(request: HttpRequest, name: str) -> HttpResponse:
 
     def read(blind: Blindness | None) -> dict[str, Any]:
         entity = get_entity(principal=principal, ref=name)
-        time_range = parse_range(request.GET, now_ms=now_ms())
+        time_range = parse_range(request.GET, now_ms=now_ms(), born_ms=to_ms(entity.created_at))
         shown = read_entity_checks(request.GET, request.path, principal=principal, entity=entity, time_range=time_range)
         checks = shown["checks"]
         uids = [entity.uid, *(item.check.uid for item in checks)]
@@ -116,13 +116,7 @@ def check_detail(request: HttpRequest, uid: str) -> HttpResponse:
     def read(blind: Blindness | None) -> dict[str, Any]:
         return {
             "frame": read_frame(blind=blind),
-            **read_check(
-                request.GET,
-                request.path,
-                principal=principal,
-                uid=uid,
-                time_range=parse_range(request.GET, now_ms=now_ms()),
-            ),
+            **read_check(request.GET, request.path, principal=principal, uid=uid),
         }
 
     return answer_live(request, "ops/dashboard/check.html", section="checks", read=read, watch=newest_result)

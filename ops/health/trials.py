@@ -103,7 +103,10 @@ def try_check(*, principal: Principal, entity_name: str, data: Mapping[str, Any]
             )
         check = _prepare(definition, entity_name=entity.name)
         seconds = min(definition.common.timeout / 1_000, TRIAL_SECONDS)
-        return _report(check, _run(check, seconds))
+        seen = _run(check, seconds)
+        if seconds < definition.common.timeout / 1_000:
+            seen = _as_cut_short(seen)
+        return _report(check, seen)
 
 
 def _find_stored(uid: str, entity_id: int) -> Check:
@@ -180,6 +183,13 @@ async def _probe(check: PreparedCheck, seconds: float, standings: Mapping[str, M
     except Exception as error:
         log.exception("health.trial_crashed", kind=check.kind_name)
         return EngineFault(f"the probe itself failed: {type(error).__name__}")
+
+
+def _as_cut_short(seen: Seen) -> Seen:
+    """A trial that ended before the check would have given up knows nothing of its outcome."""
+    if isinstance(seen, ProbeFailed) and seen.phase == "timeout":
+        seen.outcome = Status.UNKNOWN
+    return seen
 
 
 def _report(check: PreparedCheck, seen: Seen) -> Trial:

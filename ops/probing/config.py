@@ -25,7 +25,8 @@ class Presentation:
     """``glyph`` is the path of a 16 by 16 drawing in lines; ``summary`` one sentence.
 
     ``suggested`` are values of common fields that a new check starts with in the form, ``conditions`` examples of them.
-    A kind that ``waits`` never goes out: it has no rhythm of its own and cannot be tried.
+    A kind that ``waits`` never goes out: it has no rhythm of its own and cannot be tried. One that does not ``dial``
+    judges what the platform knows.
     """
 
     title: str = ""
@@ -34,6 +35,7 @@ class Presentation:
     suggested: Mapping[str, str] = field(default_factory=dict)
     conditions: tuple[str, ...] = ()
     waits: bool = False
+    dials: bool = True
 
 
 class KindConfig(BaseModel):

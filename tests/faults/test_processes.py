@@ -59,7 +59,7 @@ def test_a_frozen_web_server_holds_up_no_check(one: Watched) -> None:
         one.wait_for_results(seconds=15)
         one.wait_for_results(seconds=15)
 
-    wait_for(lambda: one.get("/")[0] == 200, seconds=15, what="a page")
+    wait_for(lambda: one.get("/")[0] == 200, seconds=40, what="a page")
     one.assert_every_slot_has_one_result_or_is_counted()
 
 

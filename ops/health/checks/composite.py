@@ -41,6 +41,7 @@ class CompositeConfig(KindConfig):
         summary="Judges by other checks: all, any or so many of them are healthy.",
         glyph="M3 3h4v4H3Zm6 0h4v4H9ZM3 9h4v4H3Zm6 0h4v4H9Z",
         suggested={"interval": "30s", "timeout": "5s"},
+        dials=False,
     )
 
     members: Annotated[tuple[Member, ...], Field(min_length=1, max_length=MEMBERS_MAX)] = Field(

@@ -5,10 +5,10 @@ heartbeat only when its deadline passed, so a probe always tells of silence.
 """
 
 from functools import cache
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from core.durations import format_duration_ms
 from core.egress import Endpoint
@@ -21,6 +21,7 @@ from ops.probing.probe import Observation, ProbeContext, ProbeFailed
 BOUNDS_MS = (1_000, 400 * 86_400_000)
 """Of period and grace: a yearly job, and a month for it to be late."""
 
+PERIOD_MS = 86_400_000
 CRON_FIELDS = 5
 
 
@@ -62,7 +63,7 @@ class HeartbeatConfig(KindConfig):
     )
 
     period: Annotated[Duration, between(BOUNDS_MS)] = Field(
-        86_400_000,
+        PERIOD_MS,
         title="Period",
         description="Time from one ping to the next.",
         examples=["12h"],
@@ -87,6 +88,12 @@ class HeartbeatConfig(KindConfig):
         examples=["Europe/Berlin"],
         json_schema_extra={"advanced": True},
     )
+
+    @model_validator(mode="after")
+    def _has_one_rhythm(self) -> Self:
+        if self.cron is not None and self.period != PERIOD_MS:
+            raise ValueError("give one of period and cron")
+        return self
 
 
 class HeartbeatKind:

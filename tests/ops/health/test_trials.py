@@ -78,7 +78,7 @@ def test_a_mask_stands_for_the_stored_secret_while_editing_and_for_nothing_other
             attempt(**masked)
 
 
-def test_a_target_that_hangs_is_given_up_within_five_seconds(
+def test_a_target_that_hangs_for_longer_than_a_trial_lasts_leaves_the_outcome_open(
     attempt: Callable[..., Trial], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trials, "TRIAL_SECONDS", 0.3)
@@ -87,8 +87,8 @@ def test_a_target_that_hangs_is_given_up_within_five_seconds(
         started = time.monotonic()
         trial = attempt(url=target.url, timeout="60s")
 
-    assert (trial.outcome, trial.phase) == (Status.UNHEALTHY, "timeout")
-    assert time.monotonic() - started < 2
+    assert (trial.outcome, trial.phase) == (Status.UNKNOWN, "timeout")
+    assert time.monotonic() - started < 20
 
 
 def test_only_a_few_run_at_once(attempt: Callable[..., Trial]) -> None:

@@ -210,7 +210,7 @@ def test_told_to_stop_it_gives_back_what_is_in_flight(make_engine: MakeEngine, t
 
         summary = engine.run_due_checks()
 
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 20
         assert summary.released == 2
         assert CheckResult.objects.count() == 0
         slot = state_of(hanging).slot_ms

@@ -1,5 +1,6 @@
 """The list of checks on its page, read from the address."""
 
+from functools import partial
 from typing import Any
 
 from django.http import QueryDict
@@ -8,7 +9,7 @@ from core.errors import ValidationFailed
 from core.pagination import Page
 from core.permissions import Principal
 from entities.models import Team
-from ops.dashboard.listing import Choice, Column, Filters, StatusChoice, address, plain
+from ops.dashboard.lists import Choice, Column, Filters, StatusChoice, address, place_page, plain, read_page
 from ops.dashboard.rows import check_row, join_rows
 from ops.dashboard.severity import SEVERITY
 from ops.health.models import Check
@@ -49,28 +50,25 @@ def list_checks(query: QueryDict, *, path: str, principal: Principal) -> dict[st
             limit=PAGE_SIZE,
         )
 
-    cursor = query.get("cursor")
     try:
-        page = read(sort, cursor)
+        page, is_later = read_page(query, partial(read, sort))
     except ValidationFailed:
-        sort, cursor = "status", None
-        page = read(sort, cursor)
+        sort = "status"
+        page, is_later = read_page(query, partial(read, sort))
+    columns = [
+        Column(
+            title,
+            css,
+            address(query, path, sort=f"-{name}" if sort == name else name, cursor=None) if name else "",
+            ("down" if sort.startswith("-") else "up") if name and name == sort.removeprefix("-") else "",
+        )
+        for name, title, css in _COLUMNS
+    ]
+    rows = join_rows(check_row(check, f"{path}/{check.uid}") for check in page.items)
     return {
         "checks": page.items,
-        "rows": join_rows(check_row(check, f"{path}/{check.uid}") for check in page.items),
-        "columns": [
-            Column(
-                title,
-                css,
-                address(query, path, sort=f"-{name}" if sort == name else name, cursor=None) if name else "",
-                ("down" if sort.startswith("-") else "up") if name and name == sort.removeprefix("-") else "",
-            )
-            for name, title, css in _COLUMNS
-        ],
+        "list": place_page(query, path, caption="Checks", page=page, is_later=is_later, rows=rows, columns=columns),
         "filters": _filters(narrow, principal=principal, status=status, path=path),
-        "next_url": address(query, path, cursor=page.next_cursor) if page.next_cursor else "",
-        "first_url": address(query, path, cursor=None),
-        "is_later_page": cursor is not None,
     }
 
 

@@ -14,7 +14,7 @@ from ops.dashboard.check_words import describe_check, list_definition
 from ops.dashboard.failures import list_failures
 from ops.dashboard.intervals import draw_band
 from ops.dashboard.latency import place_chart
-from ops.dashboard.listing import address
+from ops.dashboard.lists import address
 from ops.dashboard.time_range import TimeRange, list_choices, parse_range
 from ops.dashboard.timeline import read_timeline
 from ops.dashboard.uptime import draw_days, ratio_words

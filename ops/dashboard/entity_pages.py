@@ -10,7 +10,7 @@ from core.permissions import Principal
 from entities.selectors import EntityRow
 from ops.dashboard.failures import list_failures
 from ops.dashboard.latency import place_chart
-from ops.dashboard.listing import address, plain
+from ops.dashboard.lists import address, plain
 from ops.dashboard.rows import failing_check
 from ops.dashboard.time_range import TimeRange, list_choices
 from ops.dashboard.uptime import Days, draw_days

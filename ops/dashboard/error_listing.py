@@ -7,12 +7,12 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from core.clock import now_ms, to_ms
-from core.errors import NotFound, ValidationFailed
+from core.errors import NotFound
 from core.pagination import Page
 from core.permissions import Principal
 from core.templatetags.display import ago
 from entities.models import Team
-from ops.dashboard.listing import MAX_OPTIONS, Choice, Column, Filters, StatusChoice, address, plain
+from ops.dashboard.lists import Filters, StatusChoice, choose, offer, place_page, plain, read_page, sorted_columns
 from ops.dashboard.rows import join_rows
 from ops.dashboard.sparkline import draw_sparkline
 from ops.errors.selectors import GroupRow, Sort, group_names, group_rows, state_counts
@@ -49,55 +49,44 @@ def list_errors(query: QueryDict, *, path: str, principal: Principal) -> dict[st
             principal=principal, state=wanted, sort=cast("Sort", sort), cursor=cursor, limit=PAGE_SIZE, **filters
         )
 
-    cursor = query.get("cursor")
     try:
-        try:
-            page = read(cursor)
-        except ValidationFailed:
-            cursor = None
-            page = read(None)
+        page, is_later = read_page(query, read)
         counts = state_counts(principal=principal, **filters)
     except NotFound:  # of an entity that is gone, nothing is there
-        page, counts = Page((), None), {}
+        page, is_later, counts = Page((), None), False, {}
     return {
         "groups": page.items,
-        "rows": join_rows(error_row(group) for group in page.items),
-        "columns": [
-            Column(title, css, _sort_address(query, path, name), "down" if name == sort else "")
-            for name, title, css in _COLUMNS
-        ],
+        "list": place_page(
+            query,
+            path,
+            caption="Errors",
+            page=page,
+            is_later=is_later,
+            rows=join_rows(error_row(group) for group in page.items),
+            columns=sorted_columns(_COLUMNS, query, path, current=sort, usual=DEFAULT_SORT),
+            css="error-table",
+        ),
         "filters": _filters(narrow, state=state, counts=counts, path=path),
-        "next_url": address(query, path, cursor=page.next_cursor) if page.next_cursor else "",
-        "first_url": address(query, path, cursor=None),
-        "is_later_page": cursor is not None,
-        "is_narrowed": any(narrow.values()),
     }
-
-
-def _sort_address(query: QueryDict, path: str, name: str) -> str:
-    return address(query, path, sort=None if name == DEFAULT_SORT else name, cursor=None) if name else ""
 
 
 def _filters(narrow: dict[str, str], *, state: str, counts: dict[str, int], path: str) -> Filters:
     names = group_names()
-    offered: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-        ("entity", "Entity", names.entities),
-        ("team", "Team", tuple(Team.objects.values_list("name", flat=True))),
-        ("environment", "Environment", names.environments),
-        ("release", "Release", names.releases),
-        ("level", "Level", LEVELS),
-    )
     return Filters(
         q=narrow["q"],
         status=state,
         total=sum(counts.values()),
         statuses=[StatusChoice(word, counts.get(word, 0)) for word in STATES],
-        choices=[
-            Choice(name, title, narrow[name], list(dict.fromkeys([*options, *filter(None, [narrow[name]])])))
-            for name, title, options in offered
-            if narrow[name] or 1 < len(options) <= MAX_OPTIONS
-        ],
+        choices=offer(
+            choose("entity", "Entity", narrow["entity"], names.entities),
+            choose("team", "Team", narrow["team"], tuple(Team.objects.values_list("name", flat=True))),
+            choose("environment", "Environment", narrow["environment"], names.environments),
+            choose("release", "Release", narrow["release"], names.releases),
+            choose("level", "Level", narrow["level"], LEVELS),
+        ),
         clear_url=path,
+        word="state",
+        usual="open",
     )
 
 

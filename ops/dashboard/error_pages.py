@@ -13,7 +13,7 @@ from entities.models import Team
 from entities.selectors import EntityRow
 from ops.dashboard.edits import list_edits
 from ops.dashboard.error_listing import badges, error_row
-from ops.dashboard.listing import address
+from ops.dashboard.lists import address
 from ops.dashboard.rows import join_rows
 from ops.dashboard.sparkline import draw_sparkline
 from ops.dashboard.stack_trace import read_trace

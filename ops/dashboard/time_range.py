@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.http import QueryDict
 
 from core.clock import to_ms
-from ops.dashboard.listing import address
+from ops.dashboard.lists import address
 
 SPANS_MS = {
     "1h": 3_600_000,

@@ -13,12 +13,12 @@ from ops.dashboard.blindness import Blindness, find_blindness
 from ops.dashboard.changes import list_changes
 from ops.dashboard.check_listing import list_checks
 from ops.dashboard.check_pages import read_check
+from ops.dashboard.entity_listing import list_entities
 from ops.dashboard.entity_pages import read_entity_checks
 from ops.dashboard.error_pages import read_entity_errors
 from ops.dashboard.frame import read_frame
 from ops.dashboard.graph import draw_graph
 from ops.dashboard.latency import read_latency
-from ops.dashboard.listing import list_entities
 from ops.dashboard.polling import answer_live
 from ops.dashboard.problems import list_problems
 from ops.dashboard.standing import all_statuses, read_fleet

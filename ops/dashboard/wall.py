@@ -10,8 +10,9 @@ from entities.filters import narrowed
 from entities.models import Entity
 from entities.status import UNKNOWN, EntityStatus
 from ops.dashboard.blindness import Blindness
+from ops.dashboard.entity_listing import parse_filter
 from ops.dashboard.frame import KEPT_FILTERS, Frame, read_frame
-from ops.dashboard.listing import parse_filter, plain
+from ops.dashboard.lists import plain
 from ops.dashboard.problems import Problem, list_problems
 from ops.dashboard.severity import SEVERITY
 

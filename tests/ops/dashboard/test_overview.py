@@ -7,7 +7,7 @@ from django.test import Client
 
 from core.permissions import Role
 from entities.models import Entity
-from ops.dashboard.listing import PAGE_SIZE
+from ops.dashboard.entity_listing import PAGE_SIZE
 from tests.fleet import HOSTILE, REFUSED, add_fleet, show_signs_of_life
 
 

@@ -242,7 +242,6 @@ class TestRedirects:
             self.redirect("/again")(connection, request)
 
         target.behave = slow_redirect
-        started = time.monotonic()
         failed = failure(target.url, timeout=0.6, follow_redirects=True)
 
         assert failed.phase == "timeout"

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from entities.filters import EntityFilter, narrowed
 from entities.models import Entity
+from ops.dashboard.lists import Column, Filters, StatusChoice, address, choose, offer, plain
 from ops.dashboard.rows import Row, entity_row, join_rows, matrix_cell
 from ops.dashboard.severity import SEVERITY
 from ops.dashboard.standing import Fleet
@@ -18,8 +19,6 @@ from ops.dashboard.standing import Fleet
 PAGE_SIZE = 100
 MAX_CELLS = 1_000
 """Cells of the matrix at most: a page stays under 200 kB."""
-MAX_OPTIONS = 60
-"""A filter with more values than this is left to the search."""
 
 _COLUMNS = (
     ("status", "Status", ""),
@@ -31,14 +30,6 @@ _COLUMNS = (
     ("tier", "Tier", "num wide"),
 )
 _NEVER = dt.datetime.min.replace(tzinfo=dt.UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    title: str
-    css: str
-    url: str
-    direction: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,36 +60,6 @@ class Listing:
     matrix_url: str
 
 
-@dataclass(frozen=True, slots=True)
-class StatusChoice:
-    word: str
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    name: str
-    title: str
-    value: str
-    options: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """The state of the filter bar; ``total`` counts what passes all filters but the status."""
-
-    q: str
-    status: str
-    total: int
-    statuses: list[StatusChoice]
-    choices: list[Choice]
-    clear_url: str
-
-    @property
-    def is_set(self) -> bool:
-        return bool(self.q or self.status or any(choice.value for choice in self.choices))
-
-
 def list_entities(query: QueryDict, *, path: str, fleet: Fleet) -> tuple[Filters, Listing]:
     """The filter bar and one page of the entities that pass; what the address says wrongly counts as not said."""
     narrow = parse_filter(query)
@@ -125,11 +86,6 @@ def parse_filter(query: QueryDict) -> EntityFilter:
     )
 
 
-def plain(query: QueryDict, name: str) -> str:
-    value = query.get(name, "")
-    return "" if "\0" in value else value
-
-
 def _filters(
     query: QueryDict,
     narrow: EntityFilter,
@@ -142,27 +98,20 @@ def _filters(
     status = status if status in SEVERITY else ""
     words = [word for word in SEVERITY if counts.get(word) or word == status]
     label = next((f"{key}:{value}" for key, value in narrow.labels.items()), "")
-    offered = (
-        _choice("team", "Team", narrow.team or "", options["team"]),
-        _choice("environment", "Environment", narrow.environment or "", options["environment"]),
-        _choice("kind", "Kind", narrow.kind or "", options["kind"]),
-        _choice("label", "Label", label, options["label"]),
+    choices = offer(
+        choose("team", "Team", narrow.team or "", options["team"]),
+        choose("environment", "Environment", narrow.environment or "", options["environment"]),
+        choose("kind", "Kind", narrow.kind or "", options["kind"]),
+        choose("label", "Label", label, options["label"]),
     )
     return Filters(
         q=narrow.q,
         status=status,
         total=sum(counts.values()),
         statuses=[StatusChoice(word, counts.get(word, 0)) for word in words],
-        choices=[choice for choice in offered if choice is not None],
+        choices=choices,
         clear_url=path,
     )
-
-
-def _choice(name: str, title: str, value: str, options: Sequence[str]) -> Choice | None:
-    """None where there is nothing to choose."""
-    if value:
-        return Choice(name, title, value, options if value in options else [*options, value])
-    return Choice(name, title, value, options) if 1 < len(options) <= MAX_OPTIONS else None
 
 
 def _listing(query: QueryDict, *, path: str, rows: Sequence[Row]) -> Listing:
@@ -222,15 +171,3 @@ def _ordered(rows: Sequence[Row], column: str, *, descending: bool) -> Sequence[
             return sorted(rows, key=lambda row: (row.since is None, row.since or _NEVER), reverse=descending)
         case _:
             return sorted(rows, key=lambda row: str(getattr(row, column) or "~"), reverse=descending)
-
-
-def address(query: QueryDict, path: str, **changes: str | None) -> str:
-    changed = query.copy()
-    changed.pop("stamp", None)
-    for name, value in changes.items():
-        if value is None:
-            changed.pop(name, None)
-        else:
-            changed[name] = value
-    encoded = changed.urlencode()
-    return f"{path}?{encoded}" if encoded else path

@@ -40,7 +40,8 @@ class Demo(Instance):
             environment.pop(name, None)
         program = (
             "import django, json; django.setup(); from entities.models import Entity; "
-            "from ops.statuses.selectors import entity_statuses; names = dict(Entity.objects.values_list('id', 'name')); "
+            "from ops.statuses.selectors import entity_statuses; "
+            "names = dict(Entity.objects.values_list('id', 'name')); "
             "print(json.dumps({names[i]: s.status for i, s in entity_statuses(None).items()}))"
         )
         environment |= {"DJANGO_SETTINGS_MODULE": "core.settings", "PYTHONPATH": str(CODE)}

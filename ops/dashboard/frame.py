@@ -19,6 +19,7 @@ from entities.status import EntityStatus
 from ops.dashboard.blindness import Blindness, find_blindness
 from ops.dashboard.standing import read_fleet
 from ops.errors.selectors import new_group_count
+from ops.signals.domain import Signal
 from ops.statuses.selectors import verdict
 
 KEPT_FILTERS = ("team", "environment", "label")
@@ -100,7 +101,11 @@ def read_frame(own: Mapping[int, EntityStatus] | None = None, *, blind: Blindnes
     summary = verdict(counts)
     return Frame(
         counts=summary.counts,
-        checks_in_trouble=sum(reason.status in TROUBLE for status in statuses.values() for reason in status.reasons),
+        checks_in_trouble=sum(
+            reason.signal == Signal.HEALTH and reason.status in TROUBLE
+            for status in statuses.values()
+            for reason in status.reasons
+        ),
         last_result_at=summary.newest_result_at,
         now_ms=now_ms(),
         blind=blind,

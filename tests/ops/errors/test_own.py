@@ -15,9 +15,10 @@ from core.telemetry import error_reports
 from core.telemetry.error_reports import keep_errors_in, report_error
 from core.telemetry.logging import bind_request_id
 from ops.errors import own
-from ops.errors.digest import digest_spool, read_stored
+from ops.errors.digest import digest_spool
 from ops.errors.models import ErrorGroup, SpooledEvent, StoredEvent
 from ops.errors.own import OWN_ERRORS, OwnErrors
+from ops.errors.stored_events import read_stored
 from tests.entities.catalogue import add_entity
 
 type Kept = list[dict[str, Any]]

@@ -25,10 +25,10 @@ type Kept = list[dict[str, Any]]
 
 
 @pytest.fixture(autouse=True)
-def _reporting_as_before() -> Iterator[None]:
+def _kept_as_in_production(_own_errors_are_not_kept: None) -> Iterator[None]:
     error_reports._reports.kept = 0
-    yield
     keep_errors_in(OWN_ERRORS.keep)
+    yield
     bind_request_id("")
 
 

@@ -63,7 +63,7 @@ def test_the_last_hour_takes_its_part_of_the_clock_hour_before() -> None:
         (old(running=20, level="fatal"), Trouble.SURGE),
         (old(running=20_000, level="warning"), None),
         (old(usual=100, running=400), None),
-        (old(usual=100, running=500), Trouble.SURGE),
+        (old(usual=100, running=501), Trouble.SURGE),
         (old(regressed_at_ms=NOON - 3 * HOUR_MS), Trouble.REGRESSION),
         (old(regressed_at_ms=NOON - 9 * 24 * HOUR_MS, last_seen_ms=NOON - 25 * HOUR_MS), None),
         (old(first_seen_ms=NOON, events=NEW_EVENTS - 1, running=NEW_EVENTS - 1), None),

@@ -75,8 +75,13 @@ def _read(row: SpooledEvent) -> Digested | None:
         log.warning("errors.event_dropped", entity_id=row.entity_id, error=error.message)
         metrics.ERROR_EVENTS.labels("dropped").inc()
         return None
-    event = read_event(data, received_at=from_ms(row.received_ms), event_id=uuid7_hex())
-    return Digested(row.entity_id, event, group_event(event), round(event.at.timestamp() * 1000))
+    try:
+        event = read_event(data, received_at=from_ms(row.received_ms), event_id=uuid7_hex())
+        return Digested(row.entity_id, event, group_event(event), round(event.at.timestamp() * 1000))
+    except Exception:  # one event's boundary: it must not hold up all that wait behind it
+        log.exception("errors.event_not_understood", entity_id=row.entity_id)
+        metrics.ERROR_EVENTS.labels("dropped").inc()
+        return None
 
 
 def _without_repeats(events: Sequence[Digested]) -> Iterable[Digested]:

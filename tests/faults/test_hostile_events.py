@@ -28,6 +28,7 @@ PER_MINUTE = 300
 GROWTH_MAX = 100_000_000
 KEY = "c0ffee" * 5 + "42"
 BOMB = b"\0" * 200_000_000
+TAGS = json.dumps({"tags": {str(number): "" for number in range(100_000)}}).encode()
 
 
 @pytest.fixture(scope="module")

@@ -35,6 +35,7 @@ app.conf.update(
     beat_schedule={
         "health.tick": {"task": "health.tick", "schedule": 1.0, "options": {"expires": 2.0}},
         "errors.digest": {"task": "errors.digest", "schedule": 1.0, "options": {"expires": 2.0}},
+        "errors.judge": {"task": "errors.judge", "schedule": 15.0, "options": {"expires": 15.0}},
         "errors.prune": {"task": "errors.prune", "schedule": 300.0, "options": {"expires": 300.0}},
         "health.roll_up": {"task": "health.roll_up", "schedule": 60.0, "options": {"expires": 60.0}},
         "health.prune_results": {"task": "health.prune_results", "schedule": 600.0, "options": {"expires": 600.0}},

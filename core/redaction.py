@@ -12,6 +12,8 @@ _SECRET_KEYS = re.compile(
 _URL_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 REDACTED = "[redacted]"
 _SHORT = 64
+_DEEPEST = 100
+"""Python itself gives up at some hundreds; nobody reads so far."""
 
 
 def is_secret_name(name: str) -> bool:
@@ -25,14 +27,14 @@ def _is_secret_short(name: str) -> bool:
     return _SECRET_KEYS.search(name) is not None
 
 
-def redact(value: Any, key: str = "") -> Any:
-    """The value with everything that looks like a secret replaced, to any depth."""
+def redact(value: Any, key: str = "", *, depth: int = _DEEPEST) -> Any:
+    """The value with everything that looks like a secret replaced; what is nested deeper than that is left out."""
     if key and is_secret_name(key):
         return REDACTED
     if isinstance(value, dict):
-        return {name: redact(item, str(name)) for name, item in value.items()}
+        return {name: redact(item, str(name), depth=depth - 1) for name, item in value.items()} if depth else REDACTED
     if isinstance(value, (list, tuple)):
-        return [redact(item) for item in value]
+        return [redact(item, depth=depth - 1) for item in value] if depth else REDACTED
     if isinstance(value, str):
         return _URL_CREDENTIALS.sub(f"{REDACTED}@", value) if "://" in value else value
     return value

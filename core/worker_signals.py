@@ -26,9 +26,11 @@ def _set_up_scheduler(**_kwargs: Any) -> None:
     start_error_reports(get_config(), role="scheduler")
 
 
-def _report_failed_task(sender: Any = None, exception: BaseException | None = None, **_kwargs: Any) -> None:
+def _report_failed_task(
+    sender: Any = None, task_id: str = "", exception: BaseException | None = None, **_kwargs: Any
+) -> None:
     if exception is not None:
-        report_error(exception, transaction=getattr(sender, "name", ""))
+        report_error(exception, transaction=getattr(sender, "name", ""), tags={"task_id": task_id})
 
 
 def connect_worker_signals() -> None:

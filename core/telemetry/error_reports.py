@@ -83,25 +83,38 @@ def start_error_reports(config: Config, *, role: str) -> bool:
     return True
 
 
-def report_error(error: BaseException, *, transaction: str = "", request: Mapping[str, str] | None = None) -> None:
+def report_error(
+    error: BaseException,
+    *,
+    transaction: str = "",
+    request: Mapping[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> None:
     """Report an error that nobody foresaw. ``transaction`` names what was done; ``request`` has method and url."""
     sentry_sdk.capture_exception(error)
-    _keep(error, transaction, request)
+    _keep(error, transaction, request, tags)
 
 
-def _keep(error: BaseException, transaction: str, request: Mapping[str, str] | None = None) -> None:
+def _keep(
+    error: BaseException,
+    transaction: str,
+    request: Mapping[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> None:
     if _reports.store is None or _is_keeping.get() or not _reports.has_room():
         return
     token = _is_keeping.set(True)  # an error on this way must not come back by it
     try:
-        _reports.store(_reports.role, _describe(error, transaction, request))
+        _reports.store(_reports.role, _describe(error, transaction, request, tags))
     except Exception:  # whatever is wrong with the report, what reports it goes on
         log.warning("errors.own_error_not_kept", exc_info=True)
     finally:
         _is_keeping.reset(token)
 
 
-def _describe(error: BaseException, transaction: str, request: Mapping[str, str] | None) -> dict[str, Any]:
+def _describe(
+    error: BaseException, transaction: str, request: Mapping[str, str] | None, tags: Mapping[str, str] | None
+) -> dict[str, Any]:
     """The event; of variables only names and values that people see in a log anyway, which is none."""
     options = {"include_local_variables": False, "include_source_context": True, "max_value_length": 1_000}
     found, _ = event_from_exception(error, options)
@@ -114,7 +127,7 @@ def _describe(error: BaseException, transaction: str, request: Mapping[str, str]
         "server_name": socket.gethostname(),
         "transaction": transaction,
         "sdk": {"name": "quarterdeck", "version": __version__},
-        "tags": {"role": _reports.role},
+        "tags": {"role": _reports.role, **(tags or {})},
         "request": dict(request or {}),
     }
     if request_id := current_request_id():

@@ -102,7 +102,7 @@ def read_frame(own: Mapping[int, EntityStatus] | None = None, *, blind: Blindnes
     return Frame(
         counts=summary.counts,
         checks_in_trouble=sum(
-            reason.status in TROUBLE and reason.signal == Signal.HEALTH
+            reason.signal == Signal.HEALTH and reason.status in TROUBLE
             for status in statuses.values()
             for reason in status.reasons
         ),

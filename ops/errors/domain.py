@@ -3,11 +3,12 @@
 import enum
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ops.errors.events import ErrorEvent, ExceptionValue, Frame
 
+HOUR_MS = 3_600_000
 FINGERPRINT_VERSION = 1
 """Raise it when ``fingerprint`` changes: groups of both versions then stand side by side instead of being mixed."""
 _DEFAULT = re.compile(r"\{\{\s*default\s*\}\}")
@@ -143,3 +144,74 @@ def _is_later(release: str, standing: Standing, first_seen_ms: dict[str, int]) -
     if release == standing.resolved_in:
         return False
     return first_seen_ms.get(release, 0) > first_seen_ms.get(standing.resolved_in, 0)
+
+
+class Trouble(enum.StrEnum):
+    """Why an open group makes its entity degraded; never more, because errors alone do not tell that nothing works."""
+
+    REGRESSION = "regression"
+    NEW = "new"
+    SURGE = "surge"
+
+
+TROUBLING_LEVELS = ("error", "fatal")
+REGRESSION_COUNTS_MS = 24 * HOUR_MS
+"""So long after its last event a regression still counts."""
+NEW_COUNTS_MS = HOUR_MS
+NEW_EVENTS = 5
+SURGE_EVENTS = 20
+SURGE_TIMES = 5
+"""A surge has this many times the events of a usual hour."""
+PAST_HOURS = 24
+"""What is usual is the mean of so many hours before the last one, or of as many as the group exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What a group did. ``hours`` are its events by clock hour, the running one last, ``PAST_HOURS + 2`` of them."""
+
+    level: str
+    events: int
+    first_seen_ms: int
+    last_seen_ms: int
+    regressed_at_ms: int | None
+    hours: Sequence[int]
+
+    def in_last_hour(self, now_ms: int) -> int:
+        return events_in_last_hour(self.hours, now_ms)
+
+    def usual_per_hour(self, now_ms: int) -> float:
+        """Events of a mean hour of its past, the last hour left out."""
+        exists = (now_ms - HOUR_MS - self.first_seen_ms) / HOUR_MS
+        counted = len(self.hours) - 2 + now_ms % HOUR_MS / HOUR_MS
+        return (sum(self.hours) - self.in_last_hour(now_ms)) / max(1, min(exists, counted))
+
+
+def events_in_last_hour(hours: Sequence[int], now_ms: int) -> int:
+    """Of the clock hour before the running one only the part that is less than an hour ago, as if spread evenly."""
+    return hours[-1] + round(hours[-2] * (1 - now_ms % HOUR_MS / HOUR_MS))
+
+
+def trouble_of(activity: Activity, now_ms: int) -> Trouble | None:
+    """Of an open group: it came back, it is new and more than a blink, or it has far more events than usual."""
+    if activity.level not in TROUBLING_LEVELS:
+        return None
+    if activity.regressed_at_ms is not None and activity.last_seen_ms > now_ms - REGRESSION_COUNTS_MS:
+        return Trouble.REGRESSION
+    if activity.first_seen_ms > now_ms - NEW_COUNTS_MS:
+        return Trouble.NEW if activity.events >= NEW_EVENTS else None
+    recent = activity.in_last_hour(now_ms)
+    if recent >= SURGE_EVENTS and recent >= SURGE_TIMES * activity.usual_per_hour(now_ms):
+        return Trouble.SURGE
+    return None
+
+
+def describe_trouble(title: str, trouble: Trouble, activity: Activity, now_ms: int) -> str:
+    """Such as ``ValueError: bad amount, 42 events in the last hour (new)``."""
+    recent = activity.in_last_hour(now_ms)
+    said = {
+        Trouble.REGRESSION: "came back",
+        Trouble.NEW: "new",
+        Trouble.SURGE: f"usually {activity.usual_per_hour(now_ms):.0f}",
+    }
+    return f"{title[:120]}, {recent:,} event{'' if recent == 1 else 's'} in the last hour ({said[trouble]})"

@@ -75,10 +75,13 @@ def parse_payload(payload: bytes) -> dict[str, Any]:
 
 
 def _items(body: bytes, position: int) -> Iterator[Item]:
-    count = 0
+    count, blank = 0, 0
     while position < len(body):
         line, position = _line(body, position)
         if not line.strip():
+            blank += 1
+            if blank > MAX_ITEMS:
+                raise ValidationFailed("The envelope consists of empty lines")
             continue
         count += 1
         if count > MAX_ITEMS:

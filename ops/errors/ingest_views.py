@@ -54,8 +54,8 @@ def _find_key(request: HttpRequest, body: bytes) -> str:
     for place in (request.headers.get("X-Sentry-Auth", ""), request.headers.get("Authorization", "")):
         if found := _KEY.search(place):
             return found[1]
-    if key := request.GET.get("sentry_key"):
-        return key
+    if named := _KEY.fullmatch(f"sentry_key={request.GET.get('sentry_key', '')}"):
+        return named[1]
     if in_envelope := _DSN_IN_HEADER.search(body[:2_000].partition(b"\n")[0]):
         return in_envelope[1].decode()
     if not body:

@@ -6,7 +6,7 @@ An event is spooled as it came in, and digested into groups later; a crash betwe
 from django.db import models
 
 from core.ids import new_error_group_uid
-from ops.errors.domain import GroupState
+from ops.errors.domain import GroupState, Trouble
 
 
 class ErrorKey(models.Model):
@@ -72,6 +72,14 @@ class ErrorGroup(models.Model):
     muted_until_ms = models.BigIntegerField(null=True, blank=True)
     muted_per_hour = models.PositiveIntegerField(null=True, blank=True)
     regressed_at_ms = models.BigIntegerField(null=True, blank=True)
+    trouble = models.CharField(
+        max_length=10,
+        choices=[(trouble.value, trouble.value) for trouble in Trouble],
+        blank=True,
+        editable=False,
+        help_text="Why it makes its entity degraded, as it was last judged.",
+    )
+    trouble_since_ms = models.BigIntegerField(default=0, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
     revision = models.BigIntegerField(default=0)
 
@@ -82,6 +90,7 @@ class ErrorGroup(models.Model):
             models.Index(fields=["state", "-last_seen_ms", "-id"], name="error_group_recent"),
             models.Index(fields=["state", "-events", "-id"], name="error_group_volume"),
             models.Index(fields=["entity", "-last_seen_ms"], name="error_group_of_entity"),
+            models.Index(fields=["entity"], condition=models.Q(trouble__gt=""), name="error_group_in_trouble"),
         ]
 
     def __str__(self) -> str:

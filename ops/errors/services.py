@@ -91,7 +91,7 @@ def resolve_group(
     _command(
         principal, uid, "error.resolve", expected_version,
         lambda group: {
-            "state": GroupState.RESOLVED, "resolved_at_ms": now_ms(),
+            "state": GroupState.RESOLVED, "resolved_at_ms": now_ms(), "regressed_at_ms": None,
             "resolved_in": (group.releases[-1] if group.releases else "") if release is None else release[:200],
         },
     )  # fmt: skip
@@ -137,9 +137,10 @@ def _command(principal: Principal, uid: str, action: str, expected_version: int 
     before = {name: getattr(group, name) for name in _COMMAND_FIELDS}
     if all(before[name] == fields[name] for name in _COMMAND_FIELDS):
         return
-    for name in _COMMAND_FIELDS:
-        setattr(group, name, fields[name])
-    _save(group, list(_COMMAND_FIELDS))
+    for name, value in fields.items():
+        setattr(group, name, value)
+    group.trouble = ""  # until it is judged again
+    _save(group, [*fields, "trouble"])
     after = {name: fields[name] for name in _COMMAND_FIELDS}
     _record(principal, action, group.uid, group.title, before=before, after=after)
     record_entries(

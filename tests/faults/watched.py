@@ -77,12 +77,19 @@ class Watched:
             return 0, b"", time.monotonic() - started
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        with self._database() as database:
+            return list(database.execute(sql).fetchall())
+
+    def execute(self, sql: str) -> None:
+        with self._database() as database:
+            database.execute(sql)
+            database.commit()
+
+    def _database(self) -> contextlib.AbstractContextManager[Any]:
         url = self.environment.get("QUARTERDECK_DATABASE_URL")
         if url is None:
-            with contextlib.closing(sqlite3.connect(self.instance.data / "quarterdeck.sqlite3")) as database:
-                return list(database.execute(sql))
-        with psycopg.connect(url) as connection:
-            return connection.execute(sql).fetchall()
+            return contextlib.closing(sqlite3.connect(self.instance.data / "quarterdeck.sqlite3", timeout=20))
+        return psycopg.connect(url)
 
     def family(self, role: str) -> list[psutil.Process]:
         leader = wait_for(lambda: self.instance.leader(role), what=f"the {role}")

@@ -13,9 +13,9 @@ from core.errors import StaleVersion, ValidationFailed
 from core.models import AuditEntry
 from core.permissions import Principal, Role
 from ops.errors import retention, selectors, services
-from ops.errors.digest import read_stored
 from ops.errors.models import ErrorGroup, ErrorKey, ErrorRelease, ErrorTotal, StoredEvent
 from ops.errors.retention import prune_errors
+from ops.errors.stored_events import read_stored
 from ops.journal.models import JournalEntry
 from tests.ops.errors.conftest import Event, event
 

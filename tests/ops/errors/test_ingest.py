@@ -14,6 +14,7 @@ from django.test import Client
 from core.permissions import Principal
 from entities.models import Entity
 from ops.errors.digest import digest_spool
+from ops.errors.events import read_event
 from ops.errors.ingest import ITEM_HANDLERS, SPOOL_ROWS_MAX
 from ops.errors.models import ErrorGroup, ErrorKey, SpooledEvent, StoredEvent
 from ops.errors.services import create_key, revoke_key
@@ -71,6 +72,17 @@ def _bomb(pack: Callable[[bytes], bytes]) -> bytes:
     return pack(b"\0" * 50_000_000)
 
 
+def _nested(depth: int) -> Event:
+    value: Any = "bottom"
+    for _ in range(depth):
+        value = {"inner": [value]}
+    return {"inner": value}
+
+
+def _header(length: str) -> bytes:
+    return b'{}\n{"type": "event", "length": ' + length.encode() + b"}\n{}"
+
+
 DEEP = b"[" * 100_000
 TAGS = json.dumps({"tags": {str(n): "x" for n in range(100_000)}}).encode()
 
@@ -83,8 +95,21 @@ TAGS = json.dumps({"tags": {str(n): "x" for n in range(100_000)}}).encode()
         (b'{}\n{"type": "event"}\n{"a": NaN}', "", 422), (b'{}\n{"type": "event"}\n' + DEEP, "", 422),
         (b'{}\n{"type": "event"}\n[]', "", 422), (b'{}\n{"type": "event"}\n' + TAGS, "", 413),
         (b"{}\n" + b'{"type": "event", "length": 2}\n{}\n' * 101, "", 413),
+        (b'{}\n{"type": "event"}\n{"a": Infinity}', "", 422), (b'{}\n{"type": "event"}\n{"a": -Infinity}', "", 422),
+        (b'{}\n{"type": "event"}\n{"a": "\\ud800"}', "", 422),
+        (b'{}\n{"type": "event"}\n{"a": "\xed\xa0\x80"}', "", 422),
+        (b'{}\n{"type": "event"}\n' + b'{"a":' * 100_000, "", 422), (b"{" + b'"a":{' * 100_000, "", 422),
+        (_header("-1"), "", 422), (_header("1e3"), "", 422), (_header("true"), "", 422), (_header('"2"'), "", 422),
+        (_header("9" * 400), "", 422), (_header("1"), "", 422),
+        (b"{}\n" + b"\n" * 1_000_000, "", 422), (b"{}\n" * 300_000, "", 422),
+        (gzip.compress(b"{}\n" * 1_300_000), "gzip", 422), (gzip.compress(b"\n" * 4_000_000), "gzip", 422),
+        (gzip.compress(b'{"a": 1}\n' * 1_200_000), "gzip", 413), (b'{"a": 1}\n' * 1_200_000, "", 413),
+        (gzip.compress(b'{"type": "x"}\n\n' * 200_000), "gzip", 413),
+        (gzip.compress(b'{}\n{"type": "event"}\n{"a": "' + b"," * 2_000_000 + b'"}'), "gzip", 413),
         (_bomb(gzip.compress), "gzip", 413), (_bomb(zlib.compress), "deflate", 413),
         (_bomb(brotli.compress), "br", 413),
+        (zlib.compress(b"{}" * 1_000)[:12], "deflate", 422),
+        (b"", "gzip", 422), (b"", "deflate", 422), (b"", "br", 422),
         (gzip.compress(b"{}" * 1_000)[:20], "gzip", 422), (brotli.compress(b"{}" * 1_000)[:8], "br", 422),
         (b"\xff\xfe", "gzip", 422), (b"{}", "zstd", 422),
     ],
@@ -102,6 +127,59 @@ def test_what_is_no_envelope_is_refused_soon_and_leaves_nothing(
     assert (response.status_code, response["Content-Type"]) == (status, "application/problem+json")
     assert time.perf_counter() - began < 5  # under a second on a machine of its own
     assert not SpooledEvent.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["", "%00", "%FF", "x" * 33, "a%0Ab", "%C3%A4"])
+def test_what_is_no_key_is_refused(client: Client, key: ErrorKey, name: str) -> None:
+    for where in (f"?sentry_key={name}", f"?sentry_key={name}&sentry_key={name}"):
+        response = client.post(f"/api/{key.pk}/envelope/{where}", b"{}\n", content_type="text/plain")
+        assert response.status_code == 401
+
+
+STRANGE = {
+    "nested": event(extra=_nested(400), tags={"deep": _nested(400)}),
+    "nested variables": {"exception": {"values": [{"stacktrace": {"frames": [{"vars": _nested(400)}]}}]}},
+    "nested crumbs": event(breadcrumbs=[{"data": _nested(400)}], request={"headers": _nested(400), "url": "http://a"}),
+    "no text": {"message": "\0" * 100, "release": "\0", "tags": {"\0": "\0"}, "user": {"id": "\0"}},
+    "numbers": {
+        "timestamp": 1e300,
+        "exception": [{"stacktrace": {"frames": [{"lineno": 2**64, "vars": {"n": 2**63}}]}}],
+    },
+    "wrong types": {
+        "exception": 7,
+        "tags": [[1, 2], ["a"], "b"],
+        "user": [],
+        "breadcrumbs": {"values": {}},
+        "level": {},
+    },
+    "long": {"message": "'" * 500_000, "transaction": "9" * 200_000},
+}
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_an_event_that_is_strange_is_kept_all_the_same(send: Send, name: str) -> None:
+    assert send(envelope(STRANGE[name])).status_code == 200
+    assert digest_spool() == 1
+    assert StoredEvent.objects.count() == 1
+
+
+def test_an_event_that_cannot_be_read_does_not_stop_the_others(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(data: Any, **more: Any) -> Any:
+        if data["message"] == "poison":
+            raise RecursionError
+        return read_event(data, **more)
+
+    monkeypatch.setattr("ops.errors.digest.read_event", read)
+    for message in ("poison", "fine"):
+        send(envelope({"message": message}))
+    assert digest_spool() == 2
+    assert ErrorGroup.objects.get().title == "fine"
+
+
+def test_of_keys_that_come_twice_the_last_counts(send: Send) -> None:
+    assert send(b'{}\n{"type": "event", "type": "event"}\n{"message": "a", "message": "b"}').status_code == 200
+    digest_spool()
+    assert ErrorGroup.objects.get().title == "b"
 
 
 def test_an_unknown_revoked_or_foreign_key_is_refused(

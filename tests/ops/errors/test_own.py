@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from django.test import Client
 
 from core.celery import app
@@ -15,19 +15,20 @@ from core.telemetry import error_reports
 from core.telemetry.error_reports import keep_errors_in, report_error
 from core.telemetry.logging import bind_request_id
 from ops.errors import own
-from ops.errors.digest import digest_spool, read_stored
+from ops.errors.digest import digest_spool
 from ops.errors.models import ErrorGroup, SpooledEvent, StoredEvent
 from ops.errors.own import OWN_ERRORS, OwnErrors
+from ops.errors.stored_events import read_stored
 from tests.entities.catalogue import add_entity
 
 type Kept = list[dict[str, Any]]
 
 
 @pytest.fixture(autouse=True)
-def _reporting_as_before() -> Iterator[None]:
+def _kept_as_in_production(_own_errors_are_not_kept: None) -> Iterator[None]:
     error_reports._reports.kept = 0
-    yield
     keep_errors_in(OWN_ERRORS.keep)
+    yield
     bind_request_id("")
 
 
@@ -78,7 +79,7 @@ def test_a_task_that_fails_is_kept(kept: Kept) -> None:
         raise LookupError("no such thing")
 
     fails.apply()
-    assert [event["transaction"] for event in kept] == ["test.fails"]
+    assert [(event["transaction"], bool(event["tags"]["task_id"])) for event in kept] == [("test.fails", True)]
 
 
 def test_a_flood_is_kept_up_to_a_bound(kept: Kept) -> None:
@@ -115,6 +116,25 @@ def test_the_queue_is_bounded_and_nobody_waits_for_the_database(monkeypatch: pyt
     stuck.set()
     assert errors.flush(10)
     assert own.QUEUE_MAX <= len(passed) <= own.QUEUE_MAX + 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_while_the_database_fails_errors_are_let_go_and_do_not_breed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own, "WAIT_SECONDS", 0.01)
+    add_entity("quarterdeck-web")
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE ops_spooledevent RENAME TO ops_spooledevent_away")
+    try:
+        for _ in range(3):
+            report_error(_raised())
+        assert OWN_ERRORS.flush(20)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE ops_spooledevent_away RENAME TO ops_spooledevent")
+    assert error_reports._reports.kept == 3
+    report_error(_raised())
+    assert OWN_ERRORS.flush(20)
+    assert SpooledEvent.objects.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,0 +1,59 @@
+"""How many groups and events there are, and how the last day went."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from django.db.models import Count, Q, Sum
+
+from core.clock import now_ms
+from ops.errors.domain import HOUR_MS, GroupState, events_in_last_hour
+from ops.errors.models import ErrorCount, ErrorGroup
+
+TREND_HOURS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorTotals:
+    """``open`` counts open groups, ``new`` those first seen in the last day, ``hourly`` the events of each hour."""
+
+    open: int
+    new: int
+    last_hour: int
+    hourly: tuple[int, ...]
+
+
+def error_totals(*, entity_ids: Collection[int] | None = None) -> ErrorTotals:
+    """The sum over all entities, or over some."""
+    groups = ErrorGroup.objects.filter(state=GroupState.OPEN)
+    if entity_ids is not None:
+        groups = groups.filter(entity_id__in=entity_ids)
+    now = now_ms()
+    counts = groups.aggregate(open=Count("id"), new=Count("id", filter=Q(first_seen_ms__gt=now - 86_400_000)))
+    running = now - now % HOUR_MS
+    hours = ErrorCount.objects.filter(hour_ms__gt=running - TREND_HOURS * HOUR_MS)
+    if entity_ids is not None:
+        hours = hours.filter(group_id__in=ErrorGroup.objects.filter(entity_id__in=entity_ids).values("id"))
+    per_hour = dict(hours.values_list("hour_ms").annotate(total=Sum("events")))
+    hourly = tuple(per_hour.get(running - back * HOUR_MS, 0) for back in reversed(range(TREND_HOURS)))
+    return ErrorTotals(counts["open"], counts["new"], events_in_last_hour(hourly, now), hourly)
+
+
+def new_group_count() -> int:
+    """Open groups that were first seen in the last day."""
+    since = now_ms() - 86_400_000
+    # The second condition follows from the first, and has an index.
+    open_groups = ErrorGroup.objects.filter(state=GroupState.OPEN, first_seen_ms__gt=since, last_seen_ms__gt=since)
+    return open_groups.count()
+
+
+def trends_of(group_ids: Sequence[int], *, hours: int = TREND_HOURS) -> Mapping[int, tuple[int, ...]]:
+    """The events of each group by clock hour, the running one last."""
+    now = now_ms()
+    running = now - now % HOUR_MS
+    counts = ErrorCount.objects.filter(group_id__in=group_ids, hour_ms__gt=running - hours * HOUR_MS)
+    found: dict[int, dict[int, int]] = defaultdict(dict)
+    for group, hour, events in counts.values_list("group_id", "hour_ms", "events"):
+        found[group][hour] = events
+    starts = [running - back * HOUR_MS for back in reversed(range(hours))]
+    return {group: tuple(found[group].get(start, 0) for start in starts) for group in group_ids}

@@ -75,7 +75,7 @@ class _Standing:
 
 def name_of(endpoint: Endpoint) -> str:
     """``10.0.0.1:443``; without a port for what has none."""
-    host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+    host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host.lower()
     return f"{host}:{endpoint.port}" if endpoint.port else host
 
 

@@ -34,6 +34,11 @@ app.conf.update(
     beat_max_loop_interval=1,
     beat_schedule={
         "health.tick": {"task": "health.tick", "schedule": 1.0, "options": {"expires": 2.0}},
+        "breakers.tell_own_transitions": {
+            "task": "breakers.tell_own_transitions",
+            "schedule": 5.0,
+            "options": {"expires": 5.0},
+        },
         "errors.digest": {"task": "errors.digest", "schedule": 1.0, "options": {"expires": 2.0}},
         "errors.judge": {"task": "errors.judge", "schedule": 15.0, "options": {"expires": 15.0}},
         "errors.prune": {"task": "errors.prune", "schedule": 300.0, "options": {"expires": 300.0}},
@@ -43,3 +48,4 @@ app.conf.update(
 )
 connect_worker_signals()
 app.autodiscover_tasks(["ops.health", "ops.errors"])
+app.autodiscover_tasks(["ops.breakers"], related_name="own_tasks")

@@ -25,6 +25,7 @@ from core.permissions import Permission, public
 from core.readiness import Reading, read_components
 from core.service_discovery import list_targets
 from core.telemetry.multiprocess import render_app_series
+from ops.breakers.own_exposition import render_own_breaker_series
 from ops.errors.exposition import render_error_series
 from ops.health.exposition import render_probe_series
 
@@ -62,7 +63,7 @@ def favicon(_request: HttpRequest) -> HttpResponse:
 def metrics(request: HttpRequest) -> HttpResponse:
     """The platform's own series, then those of every check, in Prometheus's text format."""
     _require_scraper(request)
-    series = [render_app_series(settings.DATA_DIR.metrics)]
+    series = [render_app_series(settings.DATA_DIR.metrics), render_own_breaker_series()]
     try:
         series.append(render_probe_series(database_now_ms()))
         series.append(render_error_series())

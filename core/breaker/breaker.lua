@@ -1,7 +1,7 @@
 -- The rules of core/breaker/machine.py on the state that processes share. KEYS are the breakers, one for each
--- operation; ARGV[1] is a JSON list of operations, ARGV[2] the time in ms (empty: the server's), ARGV[3] and ARGV[4] the
--- index of all breakers and the list of transitions.
-local BUCKETS, KEPT_MS, TRANSITIONS_KEPT = 10, 86400000, 1000
+-- operation; ARGV[1] is a JSON list of operations, ARGV[2] the time in ms (empty: the server's). ARGV[3] names the index of
+-- all breakers by their last change, ARGV[4] the list of transitions, ARGV[5] the set of those that are forced open.
+local BUCKETS, KEPT_MS, TRANSITIONS_KEPT, NAMES_KEPT = 10, 86400000, 1000, 5000
 
 local now
 if ARGV[2] == '' then
@@ -37,14 +37,18 @@ local function save(r, name)
   redis.call('HSET', r.key, 'state', r.state, 'generation', integer(r.generation), 'since', integer(r.since),
     'until', integer(r.until_ms), 'window', r.window, 'buckets', table.concat(buckets), 'leases', table.concat(leases),
     'trial', r.trial, 'reason', r.reason)
-  redis.call('PEXPIRE', r.key, integer(math.max(KEPT_MS, r.until_ms - now + KEPT_MS)))
-  redis.call('ZADD', ARGV[3], integer(now), name)
+  local last = math.max(now, r.until_ms)
+  redis.call('PEXPIRE', r.key, integer(last - now + KEPT_MS))
+  redis.call('ZADD', ARGV[3], integer(last), name)
 end
 
 local function turn(r, name, state, until_ms, reason)
   redis.call('RPUSH', ARGV[4], cjson.encode({name = name, before = r.state, after = state, at_ms = now,
     generation = r.generation + 1, reason = reason, until_ms = until_ms}))
   redis.call('LTRIM', ARGV[4], -TRANSITIONS_KEPT, -1)
+  redis.call('ZREMRANGEBYSCORE', ARGV[3], '-inf', integer(now - KEPT_MS))
+  redis.call('ZREMRANGEBYRANK', ARGV[3], 0, -NAMES_KEPT - 1)
+  redis.call(state == 'forced_open' and 'SADD' or 'SREM', ARGV[5], name)
   r.state, r.generation, r.since, r.until_ms, r.reason = state, r.generation + 1, now, until_ms, reason
   r.window, r.buckets, r.leases, r.trial, r.changed = '', {}, {}, '', true
 end
@@ -154,6 +158,6 @@ for i, op in ipairs(cjson.decode(ARGV[1])) do
     for _, b in ipairs(live_buckets(r, op.policy)) do calls, failed, slow = calls + b[2], failed + b[3], slow + b[4] end
   end
   answers[i] = {r.state, r.generation, r.since, r.until_ms, r.reason, admitted, retry_at, calls, failed, slow,
-    #r.leases, r.trial}
+    #r.leases, r.trial, now}
 end
 return answers

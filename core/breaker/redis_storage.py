@@ -11,11 +11,12 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from core.breaker.machine import BreakerState, Tally
-from core.breaker.storage import Operation, Standing, StorageLost, Transition
+from core.breaker.storage import NAMES_LIMIT, Operation, Standing, StorageLost, Transition
 
 PREFIX = "quarterdeck:breaker:"
 INDEX = "quarterdeck:breakers"
 TRANSITIONS = "quarterdeck:breaker-transitions"
+FORCED = "quarterdeck:breakers-forced"
 _TIMEOUT_SECONDS = 0.5
 _SCRIPT = (Path(__file__).parent / "breaker.lua").read_text()
 
@@ -40,17 +41,24 @@ class RedisStorage:
         keys = [PREFIX + operation.name for operation in operations]
         now = "" if self._clock is None else str(self._clock())
         try:
-            answers: Any = self._script(keys=keys, args=[orjson.dumps(operations), now, INDEX, TRANSITIONS])
+            answers: Any = self._script(keys=keys, args=[orjson.dumps(operations), now, INDEX, TRANSITIONS, FORCED])
         except redis.RedisError as error:
             raise StorageLost(str(error)) from error
         return [_standing(operation.name, answer) for operation, answer in zip(operations, answers, strict=True)]
 
-    def names(self) -> list[str]:
+    def names(self, limit: int = NAMES_LIMIT) -> list[str]:
         try:
-            found: Any = self._client.zrevrange(INDEX, 0, -1)
+            found: Any = self._client.zrevrange(INDEX, 0, limit - 1)
         except redis.RedisError as error:
             raise StorageLost(str(error)) from error
         return list(found)
+
+    def forced_open(self) -> frozenset[str]:
+        try:
+            found: Any = self._client.smembers(FORCED)
+        except redis.RedisError as error:
+            raise StorageLost(str(error)) from error
+        return frozenset(found)
 
     def take_transitions(self, limit: int) -> list[Transition]:
         try:
@@ -67,10 +75,10 @@ def shared_storage(url: str) -> RedisStorage:
 
 
 def _standing(name: str, answer: Sequence[Any]) -> Standing:
-    state, generation, since, until, reason, admitted, retry_at, calls, failed, slow, permits_out, trial = answer
+    state, generation, since, until, reason, admitted, retry_at, calls, failed, slow, permits_out, trial, at = answer
     return Standing(
         name, BreakerState(state), generation, since, until, reason,
-        bool(admitted), retry_at, Tally(calls, failed, slow), permits_out, trial,
+        bool(admitted), retry_at, Tally(calls, failed, slow), permits_out, trial, at,
     )  # fmt: skip
 
 

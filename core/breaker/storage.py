@@ -8,6 +8,10 @@ from typing import Literal, Protocol
 from core.breaker.machine import BreakerState, Policy, Record, Tally, admit, command, observe, settle, tally
 from core.clock import now_ms
 
+NAMES_LIMIT = 1_000
+TRANSITIONS_KEPT = 1_000
+NAMES_KEPT = 5_000
+
 
 class StorageLost(Exception):
     """The shared store does not answer."""
@@ -31,7 +35,7 @@ class Operation:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A breaker after an operation. ``admitted`` answers ``admit``; ``permits_out`` and ``trial`` tell of a half-open
-    one. ``at_ms`` is the store's clock."""
+    one. All times are by the store's clock, which showed ``at_ms``."""
 
     name: str
     state: BreakerState
@@ -44,6 +48,7 @@ class Standing:
     window: Tally
     permits_out: int
     trial: str
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +67,12 @@ class Storage(Protocol):
 
     def run(self, operations: Sequence[Operation]) -> list[Standing]: ...
 
-    def names(self) -> list[str]:
-        """Every breaker that is known, the latest active first."""
+    def names(self, limit: int = NAMES_LIMIT) -> list[str]:
+        """The breakers that are known, the latest active first."""
+        ...
+
+    def forced_open(self) -> frozenset[str]:
+        """Those that an operator has opened, some of which may be over their end."""
         ...
 
     def take_transitions(self, limit: int) -> list[Transition]:
@@ -85,9 +94,14 @@ class MemoryStorage:
             now = self._clock()
             return [self._run(operation, now) for operation in operations]
 
-    def names(self) -> list[str]:
+    def names(self, limit: int = NAMES_LIMIT) -> list[str]:
         with self._lock:
-            return list(reversed(self._records))
+            return list(reversed(self._records))[:limit]
+
+    def forced_open(self) -> frozenset[str]:
+        with self._lock:
+            forced = (name for name, record in self._records.items() if record.state is BreakerState.FORCED_OPEN)
+            return frozenset(forced)
 
     def take_transitions(self, limit: int) -> list[Transition]:
         with self._lock:
@@ -112,7 +126,7 @@ class MemoryStorage:
         self._keep(operation.name, before, record)
         return Standing(
             operation.name, record.state, record.generation, record.since_ms, record.until_ms, record.reason,
-            admitted, retry_at, tally(record, policy, now), len(record.leases), record.trial,
+            admitted, retry_at, tally(record, policy, now), len(record.leases), record.trial, now,
         )  # fmt: skip
 
     def _settle(self, name: str, record: Record, now: int) -> Record:
@@ -125,10 +139,12 @@ class MemoryStorage:
             return
         self._records.pop(name, None)  # the latest active comes last
         self._records[name] = after
+        if len(self._records) > NAMES_KEPT:
+            del self._records[next(iter(self._records))]
         if after.generation != before.generation:
             self._transitions.append(
                 Transition(
                     name, before.state, after.state, after.since_ms, after.generation, after.reason, after.until_ms
                 )
             )
-            del self._transitions[:-1000]
+            del self._transitions[:-TRANSITIONS_KEPT]

@@ -27,6 +27,11 @@ ERROR_EVENTS = Counter(
     "Events that programs sent, by what became of them: accepted, refused, stored, dropped.",
     ["fate"],
 )
+BREAKER_TRANSITIONS = Counter(
+    "quarterdeck_breaker_transitions_total",
+    "Transitions of our own circuit breakers, by the state that they led to.",
+    ["family", "state"],
+)
 RETRIES = Counter(
     "quarterdeck_retries_total", "Calls made again after a failure, by the function that was called.", ["call"]
 )

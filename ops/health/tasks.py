@@ -6,8 +6,10 @@ import structlog
 from celery import shared_task
 from kombu.exceptions import OperationalError as BrokerError
 
+from core.breaker.registry import own_storage
 from core.pulse import record_pulse
 from ops.health import exposition, partitions, retention, rollup
+from ops.health.engine.breakers import EngineBreakers
 from ops.health.engine.claim import CHECKS
 from ops.health.engine.clock_watch import watch_clock
 from ops.health.engine.connectivity import process_guard
@@ -26,15 +28,15 @@ SHORT_TURN_SECONDS = 5.0
 
 @cache
 def _process_engine() -> Engine:
-    if is_only_process():
-        return Engine(
-            process_prober(),
-            should_stop=is_shutting_down,
-            turn_seconds=SHORT_TURN_SECONDS,
-            keeps_in_flight=True,
-            guard=process_guard(),
-        )
-    return Engine(process_prober(), should_stop=is_shutting_down, guard=process_guard())
+    shared = is_only_process()
+    return Engine(
+        process_prober(),
+        should_stop=is_shutting_down,
+        turn_seconds=SHORT_TURN_SECONDS if shared else TURN_SECONDS,
+        keeps_in_flight=shared,
+        guard=process_guard(),
+        breakers=EngineBreakers(own_storage()),
+    )
 
 
 @shared_task(name="health.tick", soft_time_limit=20, time_limit=30)  # type: ignore[untyped-decorator]

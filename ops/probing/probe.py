@@ -41,7 +41,7 @@ class Observation:
 class ProbeFailed(Exception):
     """The target could not be observed, or not as it should be.
 
-    ``phase`` is where it ended: dns, connect, tls, send, receive, timeout, refused, deadline, members.
+    ``phase`` is where it ended: dns, connect, tls, send, receive, timeout, refused, deadline, members, circuit.
     The message is shown to people: short, without the address of the stack or a traceback. ``outcome`` is what it
     means for the check; unknown where the probe knows that it cannot know, and shows at once. ``excerpt`` is as in
     ``Observation``.

@@ -13,11 +13,13 @@ from typing import NamedTuple, Protocol
 import structlog
 from django.db import DatabaseError, InterfaceError, connection
 
-from core.egress import AddressPolicy
+from core.egress import AddressPolicy, Endpoint
 from core.telemetry.error_reports import report_error
+from ops.probing.guarding import TRANSPORT_PHASES, Leave, Refusal, TargetBreakers, name_of
 from ops.probing.loop import ProbeLoop
 from ops.probing.probe import ProbeContext, ProbeFailed
 from ops.scheduling.claim import Schedule, Slot
+from ops.signals.domain import Status
 
 log = structlog.get_logger(__name__)
 
@@ -28,10 +30,11 @@ TURN_SECONDS = 30.0
 
 @dataclass(eq=False, slots=True)
 class Look[S]:
-    """A claimed slot of a source."""
+    """A claimed slot of a source, and what the breaker of its target said."""
 
     slot: Slot
     source: S
+    answer: Leave | Refusal | None = None
 
     @property
     def starts_at(self) -> float:
@@ -43,13 +46,17 @@ class Look[S]:
 
 
 class Sample[S, T](NamedTuple):
-    """What was seen of a source, or why nothing was. ``at_ms`` is when the look ended, by the clock of its claim."""
+    """What was seen of a source, or why nothing was. ``at_ms`` is when the look ended, by the clock of its claim.
+
+    ``answer`` is what the breaker of its target said.
+    """
 
     slot: Slot
     source: S
     seen: T | ProbeFailed
     at_ms: int
     duration_us: int
+    answer: Leave | Refusal | None = None
 
 
 class Sampled[S, T](Protocol):
@@ -72,12 +79,25 @@ class Sampled[S, T](Protocol):
 
 
 class Sampler[S, T](ProbeLoop[Look[S], Sample[S, T]]):
-    """One per process and slice."""
+    """One per process and slice.
 
-    def __init__(self, sampled: Sampled[S, T], policy: AddressPolicy) -> None:
+    ``target`` names whom a source dials, None for one that is not to be guarded. ``breakers`` says whether a target is
+    asked at all: the sample of one that is not is a ``ProbeFailed`` in the phase ``circuit``.
+    """
+
+    def __init__(
+        self,
+        sampled: Sampled[S, T],
+        policy: AddressPolicy,
+        *,
+        target: Callable[[S], Endpoint | None] = lambda _source: None,
+        breakers: TargetBreakers | None = None,
+    ) -> None:
         super().__init__()
         self._sampled = sampled
         self._policy = policy
+        self._target = target
+        self._breakers = breakers
 
     def run_due(self, *, should_stop: Callable[[], bool] = lambda: False, turn_seconds: float = TURN_SECONDS) -> int:
         """Run until nothing is due or in flight, or the turn is over; how many samples were handed to ``commit``.
@@ -99,9 +119,12 @@ class Sampler[S, T](ProbeLoop[Look[S], Sample[S, T]]):
         seen = await self._look(job)
         ended = time.monotonic()
         at_ms = job.slot.slot_ms + round((ended - job.starts_at) * 1_000)
-        return Sample(job.slot, job.source, seen, at_ms, round((ended - started) * 1e6))
+        return Sample(job.slot, job.source, seen, at_ms, round((ended - started) * 1e6), job.answer)
 
     async def _look(self, job: Look[S]) -> T | ProbeFailed:
+        if isinstance(job.answer, Refusal):
+            status = Status.UNKNOWN if job.answer.by_operator else Status.UNHEALTHY
+            return ProbeFailed("circuit", job.answer.message, outcome=status)
         try:
             return await self._sampled.look(job.source, ProbeContext(job.timeout_seconds, self._policy))
         except ProbeFailed as failed:
@@ -125,12 +148,36 @@ class Sampler[S, T](ProbeLoop[Look[S], Sample[S, T]]):
         except (DatabaseError, InterfaceError) as error:
             self._note_database_failure("claim", error)
             return 0
-        self.start([Look(slot, sources[slot.key]) for slot in slots if slot.key in sources])
+        looks = [Look(slot, sources[slot.key]) for slot in slots if slot.key in sources]
+        self._ask_breakers(looks)
+        self.start(looks)
         return len(slots)
+
+    def _ask_breakers(self, looks: Sequence[Look[S]]) -> None:
+        if self._breakers is None or not self._breakers.is_watching():
+            return
+        answers = self._breakers.ask([self._name(look.source) for look in looks])
+        for look, answer in zip(looks, answers, strict=True):
+            look.answer = answer
+
+    def _tell_breakers(self, samples: Sequence[Sample[S, T]]) -> None:
+        if self._breakers is None:
+            return
+        for sample in samples:
+            failed = isinstance(sample.seen, ProbeFailed) and sample.seen.phase in TRANSPORT_PHASES
+            if isinstance(sample.answer, Leave):
+                self._breakers.note(sample.answer, failed=failed)
+            elif failed and sample.answer is None and (name := self._name(sample.source)) is not None:
+                self._breakers.note(Leave(name), failed=True)
+
+    def _name(self, source: S) -> str | None:
+        endpoint = self._target(source)
+        return None if endpoint is None else name_of(endpoint)
 
     def _commit(self, samples: Sequence[Sample[S, T]]) -> int:
         if not samples:
             return 0
+        self._tell_breakers(samples)
         try:
             self._sampled.commit(samples)
         except (DatabaseError, InterfaceError) as error:

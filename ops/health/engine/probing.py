@@ -16,20 +16,26 @@ from ops.health.engine.claim import Claim
 from ops.health.engine.definitions import PreparedCheck
 from ops.health.engine.judging import EngineFault, Seen
 from ops.health.engine.tracing import probe_trace
+from ops.probing.guarding import Leave, Refusal
 from ops.probing.loop import ProbeLoop
 from ops.probing.probe import ProbeFailed
+from ops.signals.domain import Status
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """A claimed slot with its definition; ``starts_at`` by the monotonic clock, ``standings`` of its members."""
+    """A claimed slot with its definition; ``starts_at`` by the monotonic clock, ``standings`` of its members.
+
+    ``answer`` is what the breaker of its target said; the ``again_ms`` of a refusal counts from the slot.
+    """
 
     claim: Claim
     check: PreparedCheck
     starts_at: float
     standings: Mapping[str, MemberStanding]
+    answer: Leave | Refusal | None = None
 
     @property
     def timeout_seconds(self) -> float:
@@ -53,14 +59,15 @@ class Prober(ProbeLoop[Job, Attempt]):
 
     async def attempt(self, job: Job) -> Attempt:
         started = time.monotonic()
+        if isinstance(refusal := job.answer, Refusal):
+            status = Status.UNKNOWN if refusal.by_operator else Status.UNHEALTHY
+            return _attempt_of(job, ProbeFailed("circuit", refusal.message, outcome=status), started)
         with probe_trace(job.check) as probe:
             context = CheckContext(job.timeout_seconds, self._policy, probe.traceparent, job.standings)
             seen = await self._probe(job, context)
             if isinstance(seen, ProbeFailed):
                 probe.fail(seen.message)
-        late_ms = max(0, round((started - job.starts_at) * 1_000))
-        ended_ms = job.claim.slot_ms + round((time.monotonic() - job.starts_at) * 1_000)
-        return Attempt(job, seen, late_ms, ended_ms, probe.trace_id)
+        return _attempt_of(job, seen, started, probe.trace_id)
 
     async def _probe(self, job: Job, context: CheckContext) -> Seen:
         check = job.check
@@ -78,6 +85,12 @@ class Prober(ProbeLoop[Job, Attempt]):
             log.exception("health.probe_crashed", check=check.uid, kind=check.kind_name)
             report_error(error, transaction="health.probe")
             return EngineFault(f"the probe itself failed: {type(error).__name__}")
+
+
+def _attempt_of(job: Job, seen: Seen, started: float, trace_id: str = "") -> Attempt:
+    late_ms = max(0, round((started - job.starts_at) * 1_000))
+    ended_ms = job.claim.slot_ms + round((time.monotonic() - job.starts_at) * 1_000)
+    return Attempt(job, seen, late_ms, ended_ms, trace_id)
 
 
 @cache

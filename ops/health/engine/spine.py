@@ -15,11 +15,12 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from core.pulse import record_pulse, record_trouble
 from core.retry import retry
 from ops.health.domain import NextSlot, next_slot
-from ops.health.engine.claim import Claim, claim_due_checks, release_claims
+from ops.health.engine.breakers import EngineBreakers, retry_ms_of
+from ops.health.engine.claim import claim_due_checks, release_claims
 from ops.health.engine.clock_watch import watch_clock
 from ops.health.engine.commit import Commit, Outcome, commit_outcomes
 from ops.health.engine.connectivity import ConnectivityGuard
-from ops.health.engine.definitions import DefinitionCache, PreparedCheck
+from ops.health.engine.definitions import DefinitionCache
 from ops.health.engine.judging import judge
 from ops.health.engine.probing import Attempt, Job, Prober
 from ops.health.engine.reporting import report_results
@@ -47,7 +48,8 @@ class Engine:
     """One per process. ``should_stop`` is asked about twice a second.
 
     At the end of a turn what is in flight is given back for another process to run; with ``keeps_in_flight`` it goes
-    on, and the next turn of this engine collects it. ``guard`` says whether a failure may be put down to its target.
+    on, and the next turn of this engine collects it. ``guard`` says whether a failure may be put down to its target,
+    ``breakers`` whether a target is asked at all.
     """
 
     def __init__(
@@ -58,12 +60,14 @@ class Engine:
         turn_seconds: float = TURN_SECONDS,
         keeps_in_flight: bool = False,
         guard: ConnectivityGuard | None = None,
+        breakers: EngineBreakers | None = None,
     ) -> None:
         self._prober = prober
         self._should_stop = should_stop
         self._turn_seconds = turn_seconds
         self._keeps_in_flight = keeps_in_flight
         self._guard = guard
+        self._breakers = breakers
         self._definitions = DefinitionCache()
         self._held: list[Outcome] = []
         self._pulsed_at = float("-inf")
@@ -103,12 +107,17 @@ class Engine:
             for claim in claims
             if (check := checks.get((claim.check_id, claim.definition_version))) is not None
         ]
+        if self._breakers is not None:
+            self._breakers.admit(jobs)
         self._prober.start(jobs)
         return len(claims)
 
     def _commit(self, attempts: Sequence[Attempt], summary: Summary) -> None:
         seen = [_outcome_of(attempt) for attempt in attempts]
-        outcomes = [*self._held, *(seen if self._guard is None else self._guard.review(seen))]
+        reviewed = seen if self._guard is None else self._guard.review(seen)
+        if self._breakers is not None:
+            self._breakers.observe(attempts, reviewed)
+        outcomes = [*self._held, *reviewed]
         if not outcomes:
             return
         self._held = []
@@ -163,15 +172,16 @@ def _note_database_failure(event: str, error: Exception) -> None:
         record_trouble("database")
 
 
-def _following_slot(claim: Claim, check: PreparedCheck, outcome: Status) -> NextSlot:
+def _following_slot(job: Job, outcome: Status) -> NextSlot:
     """Of a kind that waits for signs of life the deadline of the next one: there is nothing to try again."""
-    if (expectation := check.expectation) is not None:
+    claim = job.claim
+    if (expectation := job.check.expectation) is not None:
         return NextSlot(expectation.deadline_after_silence(claim.slot_ms))
     return next_slot(
         claim.slot_ms,
         outcome,
         interval_ms=claim.interval_ms,
-        retry_ms=check.retry_ms,
+        retry_ms=retry_ms_of(job),
         anchor_ms=claim.anchor_ms,
     )
 
@@ -179,7 +189,7 @@ def _following_slot(claim: Claim, check: PreparedCheck, outcome: Status) -> Next
 def _outcome_of(attempt: Attempt) -> Outcome:
     claim, check = attempt.job.claim, attempt.job.check
     judgement = judge(check, attempt.seen)
-    following = _following_slot(claim, check, judgement.outcome)
+    following = _following_slot(attempt.job, judgement.outcome)
     return Outcome(
         check=check,
         fence=claim.fence,

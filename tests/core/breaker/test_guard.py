@@ -14,7 +14,7 @@ from django.conf import settings
 from core.breaker.guard import ALONE_CALLS, STORE_RETRY_SECONDS, Breaker, CircuitOpen
 from core.breaker.machine import BreakerState, Policy
 from core.breaker.redis_storage import RedisStorage
-from core.breaker.storage import MemoryStorage, Operation, Standing, StorageLost, Transition
+from core.breaker.storage import NAMES_LIMIT, MemoryStorage, Operation, Standing, StorageLost, Transition
 
 POLICY = Policy(window_calls=4, minimum_calls=4, open_ms=60_000, permits=3)
 
@@ -37,7 +37,10 @@ class LostStorage:
     def run(self, operations: Sequence[Operation]) -> list[Standing]:
         raise StorageLost("gone")
 
-    def names(self) -> list[str]:
+    def names(self, limit: int = NAMES_LIMIT) -> list[str]:
+        raise StorageLost("gone")
+
+    def forced_open(self) -> frozenset[str]:
         raise StorageLost("gone")
 
     def take_transitions(self, limit: int) -> list[Transition]:
@@ -155,13 +158,13 @@ HALF_OPEN_POLICY = Policy(window_calls=4, minimum_calls=4, open_ms=1, permits=5,
 def test_eight_processes_in_half_open_let_exactly_the_permits_through() -> None:
     name, url = f"test-{uuid.uuid4().hex}", settings.REDIS_URL
     RedisStorage(url).run([Operation(name, HALF_OPEN_POLICY, "observe", calls="ffff")])
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")  # a process with threads cannot fork safely
     barrier, let_through = context.Barrier(8), context.Queue()
     processes = [context.Process(target=_call_half_open, args=(name, url, barrier.wait, let_through)) for _ in range(8)]
     for process in processes:
         process.start()
     for process in processes:
-        process.join(30)
+        process.join(60)
     assert [process.exitcode for process in processes] == [0] * 8
     assert sum(let_through.get(timeout=1) for _ in range(HALF_OPEN_POLICY.permits)) == HALF_OPEN_POLICY.permits
     assert let_through.empty()

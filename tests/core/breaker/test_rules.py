@@ -146,6 +146,18 @@ def test_an_operators_word_holds_until_it_ends(
     assert breaker.run().state is BreakerState.CLOSED
 
 
+def test_those_that_an_operator_opened_are_known_until_their_end(breaker: One, clock: Clock) -> None:
+    breaker.run(does="command", state=BreakerState.FORCED_OPEN, until_ms=clock.now + 60_000, reason="maintenance")
+    assert breaker.name in breaker.storage.forced_open()
+    clock.now += 60_000
+    breaker.run()
+    assert breaker.name not in breaker.storage.forced_open()
+
+
+def test_an_answer_tells_the_time_of_its_store(breaker: One, clock: Clock) -> None:
+    assert breaker.run().at_ms == clock.now
+
+
 def test_a_reset_forgets_what_was_seen(breaker: One) -> None:
     breaker.observe("ffff")
     standing = breaker.run(does="command", state=BreakerState.CLOSED)

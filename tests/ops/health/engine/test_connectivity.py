@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from core.breaker.storage import MemoryStorage
 from core.clock import database_now_ms
 from core.egress import Endpoint
 from core.pulse import read_signs
 from ops.health.checks import KINDS
 from ops.health.checks.tcp import TcpKind
+from ops.health.engine.breakers import EngineBreakers
 from ops.health.engine.connectivity import ConnectivityGuard, is_outward
 from ops.health.engine.definitions import load_checks
 from ops.health.engine.probing import Prober
@@ -166,3 +168,18 @@ def test_which_checks_count_as_outward(kind: str, config: dict[str, Any], *, cou
     check = make_check(kind, config)
 
     assert is_outward(load_checks([check.pk])[check.pk]) is counts
+
+
+def test_what_our_own_network_did_opens_no_breaker(gateway: Gateway) -> None:
+    storage = MemoryStorage()
+    prober = Prober(LOOPBACK)
+    guard = ConnectivityGuard(Endpoint("127.0.0.1", gateway.port), interval_seconds=0.0)
+    engine = Engine(prober, guard=guard, breakers=EngineBreakers(storage))
+    for _ in range(24):
+        outward()
+    gateway.go()
+    for _ in range(2):
+        make_due()
+        engine.run_due_checks()
+    prober.close()
+    assert storage.names() == []

@@ -1,0 +1,121 @@
+"""Our own circuit breakers as the shared store has them. A target that never failed has none."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from core.breaker.machine import BreakerState
+from core.breaker.registry import family_of, own_storage, policy_of
+from core.breaker.storage import Operation, Standing, StorageLost
+from core.clock import from_ms
+from core.errors import NotFound, Unavailable
+from core.permissions import Permission, Principal
+from ops.probing import guarding as _guarding  # noqa: F401 - it registers the policy of targets
+
+log = structlog.get_logger(__name__)
+
+ROWS_MAX = 500
+_WORST_FIRST = (
+    BreakerState.FORCED_OPEN,
+    BreakerState.OPEN,
+    BreakerState.HALF_OPEN,
+    BreakerState.DISABLED,
+    BreakerState.CLOSED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnBreakerRow:
+    """``until`` is when an open one tries again, or when an operator's command ends. ``calls``, ``failed`` and ``slow``
+    are those of the window; ``permits_out`` of a half-open one are on their way.
+    """
+
+    name: str
+    family: str
+    target: str
+    state: BreakerState
+    since: dt.datetime | None
+    until: dt.datetime | None
+    reason: str
+    calls: int
+    failed: int
+    slow: int
+    permits_out: int
+
+    @property
+    def failure_share(self) -> float:
+        """Failed calls of all calls in the window, 0 to 1."""
+        return self.failed / self.calls if self.calls else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class OwnBreakers:
+    """The worst first, ``ROWS_MAX`` at most; ``is_cut`` says that there are more.
+
+    ``is_lost`` says that the store does not answer: every process goes by itself, and nothing is known here.
+    """
+
+    rows: Sequence[OwnBreakerRow]
+    is_cut: bool = False
+    is_lost: bool = False
+
+
+def own_breakers(*, principal: Principal) -> OwnBreakers:
+    principal.require(Permission.CATALOG_VIEW)
+    return read_own_breakers()
+
+
+def own_breaker(*, principal: Principal, name: str) -> OwnBreakerRow:
+    """Raises ``NotFound`` for one that nothing is known of, ``Unavailable``."""
+    principal.require(Permission.CATALOG_VIEW)
+    standing = read_standing(name)
+    if not is_known(standing):
+        raise NotFound(f"There is no breaker {name[:100]}")
+    return _row_of(standing)
+
+
+def read_own_breakers() -> OwnBreakers:
+    """For the platform itself, whoever asks. Does not raise."""
+    storage = own_storage()
+    try:
+        names = storage.names(ROWS_MAX + 1)
+        standings = storage.run([Operation(name, policy_of(name)) for name in names[:ROWS_MAX]])
+    except StorageLost as error:
+        log.warning("breakers.own_store_lost", error=str(error))
+        return OwnBreakers((), is_lost=True)
+    rows = [_row_of(standing) for standing in standings if is_known(standing)]
+    rows.sort(key=lambda row: (_WORST_FIRST.index(row.state), -row.failure_share, -row.calls, row.name))
+    return OwnBreakers(rows, is_cut=len(names) > ROWS_MAX)
+
+
+def read_standing(name: str) -> Standing:
+    """Raises ``Unavailable``."""
+    try:
+        (standing,) = own_storage().run([Operation(name, policy_of(name))])
+    except StorageLost as error:
+        raise Unavailable("The store of the breakers does not answer") from error
+    return standing
+
+
+def is_known(standing: Standing) -> bool:
+    """A breaker without a record reads as a closed one of which nothing was ever seen."""
+    return standing.generation > 0 or standing.window.calls > 0
+
+
+def _row_of(standing: Standing) -> OwnBreakerRow:
+    family = family_of(standing.name)
+    return OwnBreakerRow(
+        name=standing.name,
+        family=family,
+        target=standing.name.removeprefix(f"{family}:"),
+        state=standing.state,
+        since=from_ms(standing.since_ms) if standing.since_ms else None,
+        until=from_ms(standing.until_ms) if standing.until_ms else None,
+        reason=standing.reason,
+        calls=standing.window.calls,
+        failed=standing.window.failed,
+        slow=standing.window.slow,
+        permits_out=standing.permits_out,
+    )

@@ -28,3 +28,11 @@ def new_token_uid() -> str:
 
 def new_error_group_uid() -> str:
     return f"err_{uuid7_hex()}"
+
+
+def new_breaker_uid() -> str:
+    return f"brk_{uuid7_hex()}"
+
+
+def new_breaker_source_uid() -> str:
+    return f"bsr_{uuid7_hex()}"

@@ -2,6 +2,7 @@
 
 from ninja import Router
 
+from ops.breakers.api import router as breakers_router
 from ops.breakers.own_api import router as own_breakers_router
 from ops.errors.api import router as errors_router
 from ops.health.api import router as health_router
@@ -17,4 +18,5 @@ router.add_router("", history_router)
 router.add_router("", statuses_router)
 router.add_router("", journal_router)
 router.add_router("", errors_router)
-router.add_router("", own_breakers_router)
+router.add_router("", own_breakers_router)  # before the other, which takes any name after /breakers
+router.add_router("", breakers_router)

@@ -1,5 +1,12 @@
 """The tables of all slices, gathered for Django."""
 
+from ops.breakers.models import (
+    BreakerInstance,
+    BreakerSource,
+    BreakerSourceState,
+    BreakerTransition,
+    FleetBreaker,
+)
 from ops.errors.models import (
     ErrorCount,
     ErrorGroup,
@@ -25,6 +32,10 @@ from ops.health.models import (
 from ops.journal.models import JournalEntry
 
 __all__ = [
+    "BreakerInstance",
+    "BreakerSource",
+    "BreakerSourceState",
+    "BreakerTransition",
     "Check",
     "CheckResult",
     "CheckState",
@@ -36,6 +47,7 @@ __all__ = [
     "ErrorTotal",
     "ErrorUser",
     "FineRollup",
+    "FleetBreaker",
     "Heartbeat",
     "HourlyRollup",
     "JournalEntry",

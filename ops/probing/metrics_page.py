@@ -96,7 +96,7 @@ def parse_comparison(text: str) -> tuple[str, float]:
 def select_values(page: str, selector: Selector) -> list[float]:
     """The values of the series on a page, in time linear in it; NaN is none. At most ``SERIES_MAX`` of them."""
     values: list[float] = []
-    for labels, value in _series(page, selector.name):
+    for labels, value in read_series(page, selector.name):
         if all(matcher.matches(labels) for matcher in selector.matchers) and not math.isnan(value):
             values.append(value)
         if len(values) >= SERIES_MAX:
@@ -104,8 +104,8 @@ def select_values(page: str, selector: Selector) -> list[float]:
     return values
 
 
-def _series(page: str, name: str) -> Iterator[tuple[dict[str, str], float]]:
-    """Looks at lines alone that begin with the name."""
+def read_series(page: str, name: str) -> Iterator[tuple[dict[str, str], float]]:
+    """The labels and value of each series of a metric. Looks at lines alone that begin with the name."""
     start = 0 if page.startswith(name) else page.find(f"\n{name}") + 1
     while start or page.startswith(name):
         end = page.find("\n", start)

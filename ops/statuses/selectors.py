@@ -10,6 +10,7 @@ from core.clock import database_now_ms, from_ms
 from entities.domain import Lifecycle, Strength
 from entities.models import Dependency, Entity
 from entities.status import EntityStatus, StatusReason
+from ops.breakers.selectors.signals import BreakerSignals
 from ops.errors.selectors.signals import ErrorSignals
 from ops.health.selectors import newest_result_ms
 from ops.health.selectors.signals import HealthSignals
@@ -17,7 +18,7 @@ from ops.signals.domain import WORDS, Reason, Standing, Status, worst_standing
 from ops.signals.port import SignalSource
 from ops.statuses.impact import roll_up_impact
 
-SOURCES: Sequence[SignalSource] = (HealthSignals(), ErrorSignals())
+SOURCES: Sequence[SignalSource] = (HealthSignals(), BreakerSignals(), ErrorSignals())
 MAX_REASONS = 20
 """Reasons that one entity carries at most, the worst first."""
 

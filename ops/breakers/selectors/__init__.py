@@ -1,0 +1,27 @@
+"""Reads of breakers, as frozen rows."""
+
+from ops.breakers.selectors.breakers import (
+    DEFAULT_SORT,
+    BreakerTotals,
+    breaker_row,
+    breaker_rows,
+    breaker_totals,
+    entity_breaker_rows,
+    state_counts,
+    transitions,
+)
+from ops.breakers.selectors.rows import BreakerRow, InstanceRow, TransitionRow
+
+__all__ = [
+    "DEFAULT_SORT",
+    "BreakerRow",
+    "BreakerTotals",
+    "InstanceRow",
+    "TransitionRow",
+    "breaker_row",
+    "breaker_rows",
+    "breaker_totals",
+    "entity_breaker_rows",
+    "state_counts",
+    "transitions",
+]

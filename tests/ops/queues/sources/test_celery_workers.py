@@ -1,0 +1,119 @@
+"""The ``celery`` source with a real worker that consumes."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from celery import Celery
+
+from ops.queues.sources.celery import CelerySource
+from ops.queues.sources.source import Reading
+from tests.ops.queues.sources import asking
+from tests.services import wait_for
+
+_APP = """
+import threading
+from celery import Celery
+app = Celery(broker="{broker}")
+app.conf.worker_prefetch_multiplier = 1
+gate = threading.Event()
+
+@app.task(name="jobs.hold")
+def hold():
+    gate.wait(60)
+
+@app.task(name="jobs.open")
+def open_gate():
+    gate.set()
+"""
+
+
+@pytest.fixture(scope="module")
+def url(broker: str) -> str:
+    return f"{broker}/5"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _worker(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One with two threads that consumes the queues ``celery`` and ``mail``, and answers already."""
+    folder: Path = tmp_path_factory.mktemp("worker")
+    (folder / "stock.py").write_text(_APP.format(broker=url))
+    arguments = ["worker", "--pool=threads", "--concurrency=2", "-n", "one@here", "-Q", "celery,mail"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "celery", "-A", "stock", *arguments, "--without-gossip", "--without-mingle"],
+        cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        client = redis.Redis.from_url(url, socket_timeout=20)
+        wait_for(lambda: client.pubsub_numsub("/5.celery.pidbox")[0][1], seconds=90)
+        try:
+            yield
+        finally:
+            client.close()
+            process.kill()
+
+
+@pytest.fixture
+def app(url: str) -> Iterator[Celery]:
+    app = Celery(broker=url, set_as_current=False)
+    yield app
+    app.close()
+
+
+def look(url: str, queue: str = "celery") -> Reading:
+    return asking.read(CelerySource(), url=url, queue=queue)
+
+
+def test_consumers_are_the_workers_of_the_queue(url: str) -> None:
+    assert look(url).consumers == 1
+    assert look(url, "mail").consumers == 1
+    assert look(url, "nobody").consumers == 0
+
+
+def test_what_workers_have_in_hand_is_told(url: str, app: Celery) -> None:
+    for _ in range(5):
+        app.send_task("jobs.hold")
+    app.send_task("jobs.hold", countdown=600)
+    wait_for(lambda: look(url).scheduled == 1, seconds=30, what="the task with an ETA")
+    seen = wait_for(lambda: (s := look(url)).parts.get("active") == 2 and s, seconds=30, what="two running tasks")
+
+    assert seen.scheduled == 1
+    assert seen.size + seen.unacked == 6
+    assert app.connection_for_read().channel().client.hlen("unacked") == seen.unacked
+    assert look(url, "mail").parts["active"] == 0
+
+
+def test_a_consumer_is_paused_and_resumed(url: str) -> None:
+    source = CelerySource()
+    config = source.Config.model_validate({"url": url, "queue": "mail"})
+
+    assert asking.run(source.pause, config) == 1
+    assert wait_for(lambda: look(url, "mail").consumers == 0) is True
+    assert asking.run(source.resume, config) == 1
+    assert wait_for(lambda: look(url, "mail").consumers == 1) is True
+
+
+def test_nothing_stays_behind_on_the_broker(url: str) -> None:
+    client = redis.Redis.from_url(url, socket_timeout=20)
+    look(url)
+
+    assert not client.keys("*reply.celery.pidbox*")
+    client.close()
+
+
+def test_one_roll_call_serves_all_queues_of_a_broker(url: str) -> None:
+    source = CelerySource()
+    client = redis.Redis.from_url(url, socket_timeout=20)
+
+    def published() -> int:
+        return int(client.info("commandstats").get("cmdstat_publish", {}).get("calls", 0))
+
+    first = asking.read(source, url=url).consumers
+    before = published()
+    seen = [asking.read(source, url=url, queue=queue).consumers for queue in ("mail", "nobody")]
+    client.close()
+
+    assert (first, seen) == (1, [1, 0])
+    assert published() - before <= 1 or pytest.skip("too slow a machine for what is kept for 5 s")

@@ -28,3 +28,7 @@ def new_token_uid() -> str:
 
 def new_error_group_uid() -> str:
     return f"err_{uuid7_hex()}"
+
+
+def new_queue_uid() -> str:
+    return f"que_{uuid7_hex()}"

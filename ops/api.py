@@ -7,6 +7,7 @@ from ops.health.api import router as health_router
 from ops.health.history_api import router as history_router
 from ops.health.ping_api import router as ping_router
 from ops.journal.api import router as journal_router
+from ops.queues.api import router as queues_router
 from ops.statuses.api import router as statuses_router
 
 router = Router()
@@ -16,3 +17,4 @@ router.add_router("", history_router)
 router.add_router("", statuses_router)
 router.add_router("", journal_router)
 router.add_router("", errors_router)
+router.add_router("", queues_router)

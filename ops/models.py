@@ -23,6 +23,7 @@ from ops.health.models import (
     StatusChange,
 )
 from ops.journal.models import JournalEntry
+from ops.queues.models import Queue, QueueRollup, QueueSample, QueueState
 
 __all__ = [
     "Check",
@@ -39,6 +40,10 @@ __all__ = [
     "Heartbeat",
     "HourlyRollup",
     "JournalEntry",
+    "Queue",
+    "QueueRollup",
+    "QueueSample",
+    "QueueState",
     "ResultDetail",
     "RollupProgress",
     "SpooledEvent",

@@ -12,11 +12,12 @@ from entities.models import Dependency, Entity
 from entities.status import EntityStatus, StatusReason
 from ops.health.selectors import newest_result_ms
 from ops.health.selectors.signals import HealthSignals
+from ops.queues.selectors.signals import QueueSignals
 from ops.signals.domain import WORDS, Reason, Standing, Status, worst_standing
 from ops.signals.port import SignalSource
 from ops.statuses.impact import roll_up_impact
 
-SOURCES: Sequence[SignalSource] = (HealthSignals(),)
+SOURCES: Sequence[SignalSource] = (HealthSignals(), QueueSignals())
 MAX_REASONS = 20
 """Reasons that one entity carries at most, the worst first."""
 

@@ -1,0 +1,68 @@
+"""The fields of something that goes out against those that are stored: which secrets of theirs a new version keeps."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import SecretStr
+
+from core.errors import FieldError, ValidationFailed
+from core.secrets import MASK
+from core.validation import SUMMARY
+from ops.probing.config import KindConfig
+
+type Path = tuple[str, ...]
+"""Where a secret stands in the fields of a kind, such as ``("headers", "Authorization")``."""
+
+
+def fill_secrets[C: KindConfig](config: C, stored: KindConfig | None, *, same_targets: bool) -> C:
+    """The fields with the stored secret wherever they have the mask. ``stored`` is None where nothing is kept.
+
+    Raises ``ValidationFailed`` where nothing is stored that the mask could stand for, and unless ``same_targets``:
+    who may not read a secret may not send it elsewhere either.
+    """
+    masked = [path for path, secret in list_secrets(config) if secret.get_secret_value() == MASK]
+    if not masked:
+        return config
+    known = readable_secrets(stored)
+    if missing := [path for path in masked if path not in known]:
+        text = f"{MASK} keeps a stored secret, but none is stored here; write the secret itself"
+        raise ValidationFailed(SUMMARY, errors=tuple(FieldError(".".join(path), text) for path in missing))
+    if not same_targets:
+        text = "write the secret again: it would go to another target than the one that it was stored for"
+        raise ValidationFailed(SUMMARY, errors=tuple(FieldError(".".join(path), text) for path in masked))
+    values = {name: getattr(config, name) for name in {path[0] for path in masked}}
+    return config.model_copy(update=_filled(values, known, ()))
+
+
+def changed_secrets(stored: KindConfig | None, config: KindConfig) -> set[str]:
+    """The names of fields that hold other secrets now, or none any more."""
+    known, wanted = readable_secrets(stored), dict(list_secrets(config))
+    return {path[0] for path in {*known, *wanted} if known.get(path) != wanted.get(path)}
+
+
+def readable_secrets(stored: KindConfig | None) -> Mapping[Path, SecretStr]:
+    """Without those that no key opens any more."""
+    if stored is None:
+        return {}
+    return {path: secret for path, secret in list_secrets(stored) if secret.get_secret_value() != MASK}
+
+
+def list_secrets(config: KindConfig) -> Iterator[tuple[Path, SecretStr]]:
+    for name in type(config).model_fields:
+        yield from _below(getattr(config, name), (name,))
+
+
+def _below(value: object, path: Path) -> Iterator[tuple[Path, SecretStr]]:
+    if isinstance(value, SecretStr):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _below(item, (*path, str(name)))
+
+
+def _filled(value: Any, stored: Mapping[Path, SecretStr], path: Path) -> Any:
+    if isinstance(value, SecretStr) and value.get_secret_value() == MASK:
+        return stored[path]
+    if isinstance(value, Mapping):
+        return {name: _filled(item, stored, (*path, str(name))) for name, item in value.items()}
+    return value

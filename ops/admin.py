@@ -2,5 +2,6 @@
 
 from ops.errors import admin as errors_admin
 from ops.health import admin as health_admin
+from ops.queues import admin as queues_admin
 
-__all__ = ["errors_admin", "health_admin"]
+__all__ = ["errors_admin", "health_admin", "queues_admin"]

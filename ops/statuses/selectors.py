@@ -14,11 +14,12 @@ from ops.breakers.selectors.signals import BreakerSignals
 from ops.errors.selectors.signals import ErrorSignals
 from ops.health.selectors import newest_result_ms
 from ops.health.selectors.signals import HealthSignals
+from ops.queues.selectors.signals import QueueSignals
 from ops.signals.domain import WORDS, Reason, Standing, Status, worst_standing
 from ops.signals.port import SignalSource
 from ops.statuses.impact import roll_up_impact
 
-SOURCES: Sequence[SignalSource] = (HealthSignals(), BreakerSignals(), ErrorSignals())
+SOURCES: Sequence[SignalSource] = (HealthSignals(), QueueSignals(), BreakerSignals(), ErrorSignals())
 MAX_REASONS = 20
 """Reasons that one entity carries at most, the worst first."""
 

@@ -9,8 +9,8 @@ from core.durations import describe_duration_ms
 from core.telemetry.error_reports import report_error
 from ops.health.domain import turned_upside_down
 from ops.health.engine.definitions import PreparedCheck
-from ops.health.engine.excerpts import make_excerpt
 from ops.probing.body import Body
+from ops.probing.excerpts import make_excerpt
 from ops.probing.probe import Observation, ProbeFailed
 from ops.signals.domain import Status
 

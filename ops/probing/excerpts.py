@@ -1,4 +1,4 @@
-"""What a failed result keeps of the answer: its beginning, safe to store and to show."""
+"""What is kept of an answer or of a message: its beginning, safe to store and to show."""
 
 import re
 
@@ -13,10 +13,10 @@ _PAIR = re.compile(rf"""(?P<name>(?:{_NAMES})[\w.-]*["']?\s*[:=]\s*){_VALUE}""",
 _BEARER = re.compile(r"\b(?P<scheme>Bearer|Basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE)
 
 
-def make_excerpt(data: bytes | str) -> str:
-    """The first ``EXCERPT_BYTES`` as text, without control characters but line breaks, without what looks secret."""
-    head = data[:EXCERPT_BYTES] if isinstance(data, bytes) else data[:EXCERPT_BYTES].encode(errors="replace")
-    text = head[:EXCERPT_BYTES].decode(errors="replace")
+def make_excerpt(data: bytes | str, *, limit: int = EXCERPT_BYTES) -> str:
+    """The first ``limit`` bytes as text, without control characters but line breaks, without what looks secret."""
+    head = data[:limit] if isinstance(data, bytes) else data[:limit].encode(errors="replace")
+    text = head[:limit].decode(errors="replace")
     if not text.isprintable():
         text = "".join(
             character if character.isprintable() or character in "\n\t" else " "
@@ -24,4 +24,4 @@ def make_excerpt(data: bytes | str) -> str:
         )
     text = _PAIR.sub(rf"\g<name>{REDACTED}", text)
     text = _BEARER.sub(rf"\g<scheme> {REDACTED}", text)
-    return str(redact(text)).strip().encode()[:EXCERPT_BYTES].decode(errors="ignore")
+    return str(redact(text)).strip().encode()[:limit].decode(errors="ignore")

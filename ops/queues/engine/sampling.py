@@ -1,0 +1,45 @@
+"""Queues as the rolling sampler sees them."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from core.egress import current_policy
+from ops.probing.probe import ProbeContext, ProbeFailed
+from ops.queues.engine.commit import QueueLook, commit_looks
+from ops.queues.prepared import PreparedQueue, PreparedQueues
+from ops.queues.sources.source import Reading
+from ops.sampling.sampler import Sampler
+from ops.scheduling.claim import Schedule, Slot
+
+QUEUES = Schedule("ops_queuestate", "queue_id", rest=("definition_version",))
+_SIZE_MAX = 2**62
+
+
+class SampledQueues:
+    """See ``ops.sampling.sampler.Sampled``."""
+
+    name = "queues"
+    schedule = QUEUES
+
+    def __init__(self) -> None:
+        self._prepared = PreparedQueues()
+
+    def load(self, slots: Sequence[Slot]) -> Mapping[int, PreparedQueue]:
+        return self._prepared.of(slots)
+
+    async def look(self, source: PreparedQueue, context: ProbeContext) -> Reading:
+        if source.source is None or source.defect:
+            raise ProbeFailed("config", source.defect)
+        reading = await source.source.read(source.config, context)
+        if not 0 <= reading.size < _SIZE_MAX:
+            raise ProbeFailed("receive", f"the source tells a size of {reading.size}")
+        return reading
+
+    def commit(self, samples: Sequence[QueueLook]) -> None:
+        commit_looks(self.schedule, samples)
+
+
+@cache
+def process_sampler() -> Sampler[PreparedQueue, Reading]:
+    """The one of this process, made by its first task, hence after the worker forked."""
+    return Sampler(SampledQueues(), current_policy())

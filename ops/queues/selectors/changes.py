@@ -1,0 +1,20 @@
+"""What pages of queues ask to learn whether they must be drawn again."""
+
+from django.db.models import Max
+
+from ops.queues.models import QueueState
+
+
+def newest_sample_ms(*, entity_id: int | None = None) -> int:
+    """When the newest look of any queue, or of any of an entity's, ended; 0 before the first."""
+    states = QueueState.objects.all()
+    if entity_id is not None:
+        states = states.filter(definition__entity_id=entity_id)
+    return states.aggregate(newest=Max("last_at_ms"))["newest"] or 0
+
+
+def has_gone_stale(*, since_ms: int, now_ms: int) -> bool:
+    """Whether the freshness of any queue ended in that time, which nobody wrote down."""
+    return QueueState.objects.filter(
+        fresh_until_ms__gte=since_ms, fresh_until_ms__lt=now_ms, next_due_ms__isnull=False
+    ).exists()

@@ -1,0 +1,41 @@
+"""Writes of the slice: permission, rules, audit and revision, in one transaction each."""
+
+from ops.queues.services.definitions import (
+    QueueVersion,
+    create_queue,
+    delete_queue,
+    pause_queue,
+    resume_queue,
+    save_queues,
+    update_queue,
+)
+from ops.queues.services.lifecycle import QueueLifecycle
+from ops.queues.services.messages import (
+    ShownMessage,
+    discard_dead,
+    pause_consumers,
+    peek,
+    peek_dead,
+    purge,
+    resume_consumers,
+    retry_dead,
+)
+
+__all__ = [
+    "QueueLifecycle",
+    "QueueVersion",
+    "ShownMessage",
+    "create_queue",
+    "delete_queue",
+    "discard_dead",
+    "pause_consumers",
+    "pause_queue",
+    "peek",
+    "peek_dead",
+    "purge",
+    "resume_consumers",
+    "resume_queue",
+    "retry_dead",
+    "save_queues",
+    "update_queue",
+]

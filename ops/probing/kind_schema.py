@@ -1,0 +1,36 @@
+"""The JSON schema of what people write of something that has a kind: common fields, and those of the kind."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel
+
+from ops.probing.config import KindConfig
+
+
+def schema_of_kinds(
+    common: type[BaseModel], kinds: Iterable[tuple[str, type[KindConfig]]], *, required: bool
+) -> dict[str, Any]:
+    """One variant for each kind; ``required`` unless it describes changes."""
+    shared = fields_schema(common)
+    variants = []
+    for name, config in kinds:
+        wanted = ["name", "kind", *config.model_json_schema().get("required", ())] if required else []
+        properties = {**shared, "kind": {"const": name}, **fields_schema(config)}
+        variants.append({"title": name, "type": "object", "properties": properties, "required": wanted})
+    return {"anyOf": variants}
+
+
+def fields_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The fields of a model, with nothing that refers to definitions outside of them."""
+    schema = model.model_json_schema()
+    definitions = schema.get("$defs", {})
+
+    def inlined(part: Any) -> Any:
+        if isinstance(part, dict):
+            target = definitions.get(part.get("$ref", "").rpartition("/")[2], {})
+            return {key: inlined(value) for key, value in {**target, **part}.items() if key != "$ref"}
+        return [inlined(item) for item in part] if isinstance(part, list) else part
+
+    fields: dict[str, Any] = inlined(schema["properties"])
+    return fields

@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from ops.dashboard import actions, error_views, views
+from ops.dashboard import actions, error_views, queue_views, views
 
 urlpatterns = [
     path("", views.overview, name="overview"),
@@ -14,6 +14,8 @@ urlpatterns = [
     path("checks", views.check_list, name="check-list"),
     path("checks/<str:uid>", views.check_detail, name="check-detail"),
     path("checks/<str:uid>/latency", views.check_latency, name="check-latency"),
+    path("queues", queue_views.queue_list, name="queue-list"),
+    path("queues/<str:uid>", queue_views.queue_detail, name="queue-detail"),
     path("errors", error_views.error_list, name="error-list"),
     path("errors/<str:uid>", error_views.error_detail, name="error-detail"),
     path("", include("ops.health.urls")),

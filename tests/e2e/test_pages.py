@@ -4,6 +4,7 @@ import pytest
 
 from core.permissions import Role
 from ops.health.models import Check
+from ops.queues.models import Queue
 from tests.browser import SignIn, Visitor
 from tests.fleet import add_fleet
 
@@ -36,11 +37,19 @@ PAGES = {
     "new heartbeat": "/new/check?entity=payments-db&kind=heartbeat",
     "edit check": "/checks/{check}/edit",
     "delete check": "/checks/{check}/delete",
+    "queues": "/queues",
+    "queues, nothing matches": "/queues?q=nothing-is-called-so",
+    "queue": "/queues/{queue}",
+    "queue that cannot be read": "/queues/{unread}",
 }
 
 
 def address(name: str) -> str:
-    return PAGES[name].format(check=Check.objects.filter(entity__name="search").values_list("uid", flat=True).first())
+    return PAGES[name].format(
+        check=Check.objects.filter(entity__name="search").values_list("uid", flat=True).first(),
+        queue=Queue.objects.values_list("uid", flat=True).get(name="emails"),
+        unread=Queue.objects.values_list("uid", flat=True).get(name="index"),
+    )
 
 
 def inspect(visitor: Visitor, path: str) -> None:
@@ -67,7 +76,7 @@ def test_every_page_is_accessible_silent_and_fits_a_phone(theme: str, width: int
 def test_pages_of_an_empty_catalogue_are_accessible(theme: str, width: int, sign_in: SignIn) -> None:
     visitor = sign_in(Role.EDITOR, theme=theme, width=width)
 
-    for path in ("/", "/entities", "/checks", "/wall"):
+    for path in ("/", "/entities", "/checks", "/queues", "/wall"):
         inspect(visitor, path)
 
 

@@ -7,9 +7,7 @@ from core.templatetags.display import period_words
 from ops.queues.definition import COMMON_FIELDS
 from ops.queues.domain import Limits
 from ops.queues.selectors import QueueDetail
-
-_BESIDE = frozenset({"kind"})
-"""Of the common fields those that stand among the fields of the source."""
+from ops.queues.sources import SOURCES
 
 
 def describe_queue(detail: QueueDetail, limits: Limits, *, timeout_ms: int) -> list[str]:
@@ -41,11 +39,15 @@ def _over(size: int | None, age_ms: int | None) -> list[str]:
 
 
 def list_source(document: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The kind and the fields of its source, as name and value; what is empty is left out."""
-    return [
+    """The kind and the fields of its source, as name and value; what is empty or at its default is left out."""
+    source = SOURCES.get(document["kind"])
+    fields = source.Config.model_fields if source else {}
+    return [("kind", document["kind"])] + [
         (name.replace("_", " "), _text(value))
         for name, value in document.items()
-        if (name in _BESIDE or name not in COMMON_FIELDS) and value not in (None, "", {}, [])
+        if name not in COMMON_FIELDS
+        and value not in (None, "", {}, [])
+        and not (name in fields and value == fields[name].default)
     ]
 
 

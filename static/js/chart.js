@@ -16,6 +16,11 @@ function durationWords(seconds) {
 }
 
 const countWords = (count) => Number(count.toFixed(1)).toLocaleString("en");
+// Steps of the axis that read well in the unit; none: those that uPlot takes.
+const STEPS = {
+  s: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000],
+  messages: Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat(),
+};
 const UNITS = { ms: latencyWords, s: durationWords, messages: countWords };
 const words = (data, value) => (value === null || value === undefined ? "–" : UNITS[data.unit](value));
 
@@ -118,7 +123,7 @@ function draw(box) {
     scales: { x: { time: true, range: () => [data.from_ms / 1000, data.to_ms / 1000] }, y: { range: () => [0, top] } },
     axes: [
       axis({ values: CLOCK, space: 72, size: 42 }),
-      axis({ values: (_plot, splits) => splits.map((value) => (value ? words(data, value) : "0")), size: 64, space: 36 }),
+      axis({ values: (_plot, splits) => splits.map((value) => (value ? words(data, value) : "0")), size: 64, space: 36, ...(STEPS[data.unit] && { incrs: STEPS[data.unit] }) }),
     ],
     series,
     bands: data.lines.length > 1 ? [{ series: [2, 1], fill: colour("--accent-soft") }] : [],

@@ -22,9 +22,14 @@ def schema_of_kinds(
 
 
 def fields_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The fields of a model, with nothing that refers to definitions outside of them."""
+    fields: dict[str, Any] = inlined_schema(model)["properties"]
+    return fields
+
+
+def inlined_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The schema of a model with nothing that refers to definitions: it can stand inside of another one."""
     schema = model.model_json_schema()
-    definitions = schema.get("$defs", {})
+    definitions = schema.pop("$defs", {})
 
     def inlined(part: Any) -> Any:
         if isinstance(part, dict):
@@ -32,5 +37,5 @@ def fields_schema(model: type[BaseModel]) -> dict[str, Any]:
             return {key: inlined(value) for key, value in {**target, **part}.items() if key != "$ref"}
         return [inlined(item) for item in part] if isinstance(part, list) else part
 
-    fields: dict[str, Any] = inlined(schema["properties"])
-    return fields
+    whole: dict[str, Any] = inlined(schema)
+    return whole

@@ -22,6 +22,7 @@ from ops.dashboard.latency import read_latency
 from ops.dashboard.polling import answer_live
 from ops.dashboard.problems import list_problems
 from ops.dashboard.standing import all_statuses, read_fleet
+from ops.dashboard.tiles import read_tiles
 from ops.dashboard.time_range import parse_range
 from ops.dashboard.timeline import read_timeline
 from ops.dashboard.wall import read_wall
@@ -34,14 +35,17 @@ TREND_SECONDS = 15
 
 @requires(Permission.CATALOG_VIEW)
 def overview(request: HttpRequest) -> HttpResponse:
+    principal = request_principal(request)
+
     def read(blind: Blindness | None) -> dict[str, Any]:
         fleet = read_fleet()
-        problems = list_problems(fleet.statuses, principal=request_principal(request), blind=blind is not None)
+        problems = list_problems(fleet.statuses, principal=principal, blind=blind is not None)
         filters, listing = list_entities(request.GET, path=request.path, fleet=fleet)
         return {
             "frame": read_frame(blind=blind),
             "problems": problems,
             "lead": problems[0] if problems else None,
+            "tiles": read_tiles(principal=principal, stamp=fleet.stamp),
             "filters": filters,
             "listing": listing,
             "changes": list_changes(),

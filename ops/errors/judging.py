@@ -4,6 +4,8 @@ The answer is kept with the group, so that whoever asks how entities fare reads 
 change although it came with the clock alone.
 """
 
+from typing import Any
+
 from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet, Sum
 
@@ -37,7 +39,7 @@ def _find_trouble(now: int) -> dict[int, Trouble]:
     return {pk: trouble for pk, trouble in judged if trouble is not None}
 
 
-def _maybe_surging(groups: QuerySet[ErrorGroup], now: int) -> QuerySet[ErrorCount, dict[str, int]]:
+def _maybe_surging(groups: QuerySet[ErrorGroup], now: int) -> QuerySet[Any, Any]:
     """All that surge and few others: two clock hours hold the last hour, and what is before them is spread widest."""
     hour_before = now - now % HOUR_MS - HOUR_MS
     lately = groups.filter(last_seen_ms__gte=hour_before, events__gte=domain.SURGE_EVENTS)

@@ -15,7 +15,7 @@ _LOOKED_THROUGH = 20_000
 """Of the journal's last entries so many are searched: a first start of 10,000 checks hides nothing before it."""
 
 
-_ERRORS = {"new": "New error: {}", "regressed": "{} came back", "open": "{} was reopened", "surged": "{} surged"}
+_ERRORS = {"new": "New error: {}", "regressed": "{} came back", "open": "{} was reopened", "surged": "Surge of {}"}
 
 
 @dataclass(frozen=True, slots=True)

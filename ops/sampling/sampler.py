@@ -174,11 +174,11 @@ class Sampler[S, T](ProbeLoop[Look[S], Sample[S, T]]):
         if self._breakers is None:
             return
         for sample in samples:
-            failed = isinstance(sample.seen, ProbeFailed) and sample.seen.phase in TRANSPORT_PHASES
+            failure = _transport_failure(sample.seen)
             if isinstance(sample.answer, Leave):
-                self._breakers.note(sample.answer, failed=failed)
-            elif failed and sample.answer is None and (name := self._name(sample.source)) is not None:
-                self._breakers.note(Leave(name), failed=True)
+                self._breakers.note(sample.answer, failure)
+            elif failure is not None and sample.answer is None and (name := self._name(sample.source)) is not None:
+                self._breakers.note(Leave(name), failure)
 
     def _name(self, source: S) -> str | None:
         endpoint = self._target(source)
@@ -206,3 +206,8 @@ class Sampler[S, T](ProbeLoop[Look[S], Sample[S, T]]):
     def _note_database_failure(self, step: str, error: Exception) -> None:
         log.error("sampling.database_failed", slice=self._sampled.name, step=step, error=str(error))
         connection.close()
+
+
+def _transport_failure(seen: object) -> str | None:
+    is_one = isinstance(seen, ProbeFailed) and seen.phase in TRANSPORT_PHASES
+    return str(seen) if is_one else None

@@ -115,7 +115,9 @@ def test_a_target_that_refuses_everybody_is_left_alone_and_its_checks_say_so(
 
     run_all(engine)
 
-    assert messages() == {f"not asked: 127.0.0.1:{port} is failing, 24 of 24 calls failed; asked again in 5 s"}
+    assert messages() == {
+        f"not asked: 127.0.0.1:{port} is failing, 24 of 24 calls failed (connection refused); asked again in 5 s"
+    }
     assert set(CheckState.objects.values_list("last_outcome", flat=True)) == {Status.UNHEALTHY}
     assert CheckResult.objects.count() == 2 * MANY
 
@@ -175,7 +177,9 @@ def test_a_target_that_is_back_is_found_by_the_trials_and_then_asked_by_all(
         run_all(engine)
 
     assert CheckState.objects.filter(status=Status.HEALTHY).count() == MANY
-    waited = ResultDetail.objects.filter(message__contains=" is being tried again, 24 of 24 calls failed; ")
+    waited = ResultDetail.objects.filter(
+        message__contains=" is being tried again, 24 of 24 calls failed (connection refused); "
+    )
     assert waited.count() >= MANY - POLICY.permits
     assert {detail.phase for detail in waited} == {"circuit"}
 

@@ -88,8 +88,8 @@ class RabbitSource:
         if queue.get("state") in _STOPPED:
             raise ProbeFailed("receive", f"the queue is {queue['state']}")
         size = _count(queue, "messages_ready")
-        if size is None:
-            raise ProbeFailed("receive", "the answer does not tell messages_ready")
+        if size is None:  # so it is for some seconds with a new queue
+            raise ProbeFailed("receive", "the broker does not tell messages_ready")
         statistics = queue.get("message_stats")
         statistics = statistics if isinstance(statistics, dict) else {}
         added, now = _count(statistics, "publish"), time.time()
@@ -162,6 +162,7 @@ def _message(key: str, item: dict[str, Any]) -> Message:
     pairs = {**(headers if isinstance(headers, dict) else {}), **properties}
     pairs |= {name: item[name] for name in ("exchange", "routing_key", "redelivered") if name in item}
     pairs.pop("headers", None)
+    pairs = {name: value for name, value in pairs.items() if value not in (None, "undefined")}
     since = read_time(properties.get("timestamp"), now=now)
     body = item.get("payload")
     return Message(

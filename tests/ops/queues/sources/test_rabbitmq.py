@@ -44,7 +44,9 @@ class Broker:
                 message = {
                     "payload_bytes": 6, "redelivered": False, "exchange": "", "routing_key": "mail",
                     "message_count": 6, "payload": "[[5]]\x00", "payload_encoding": "string",
-                    "properties": {"timestamp": round(time.time()) - 100, "headers": {"task": "jobs.mail"}},
+                    "properties": {
+                        "timestamp": round(time.time()) - 100, "headers": {"task": "jobs.mail", "eta": "undefined"},
+                    },
                 }  # fmt: skip
                 return 200, json.dumps([message] * min(2, asked.body["count"]))
         return 404, '{"error":"Object Not Found"}'
@@ -117,6 +119,7 @@ def test_messages_are_shown_and_put_back(broker: Broker) -> None:
     assert (first.body, first.size_bytes) == ("[[5]]\ufffd", 6)
     assert 99 <= (first.age_seconds or 0) < 160
     assert first.headers["task"] == "jobs.mail"
+    assert "eta" not in first.headers
     assert broker.asked[-1].body == {"count": 5, "ackmode": "ack_requeue_true", "encoding": "auto", "truncate": 16_384}
 
 
@@ -138,9 +141,9 @@ def test_what_the_broker_refuses_is_told(broker: Broker) -> None:
     ("answer", "message"),
     [
         ([], "the answer is not a queue"),
-        ({}, "the answer does not tell messages_ready"),
-        ({"messages_ready": -1}, "the answer does not tell messages_ready"),
-        ({"messages_ready": True, "message_stats": []}, "the answer does not tell messages_ready"),
+        ({}, "the broker does not tell messages_ready"),
+        ({"messages_ready": -1}, "the broker does not tell messages_ready"),
+        ({"messages_ready": True, "message_stats": []}, "the broker does not tell messages_ready"),
     ],
 )
 def test_a_hostile_answer_fails(broker: Broker, answer: Any, message: str) -> None:

@@ -1,6 +1,7 @@
 """The ``sql`` source against a PostgreSQL and SQLite files."""
 
 import shutil
+import socket
 import sqlite3
 import tempfile
 import threading
@@ -85,7 +86,11 @@ class TestPostgres:
         assert "timed out after 1 s" in failed.message or "statement timeout" in failed.message
 
     def test_a_silent_server_is_given_up(self) -> None:
-        with run_peer(lambda connection: (connection.recv(1_000), connection.recv(1), None)[2]) as port:
+        def listen(connection: socket.socket) -> None:
+            while connection.recv(1_000):
+                pass
+
+        with run_peer(listen) as port:
             failed = asking.failure(SOURCE, host="127.0.0.1", port=port, query="SELECT 1", timeout=1)
 
         assert failed.message == "timed out after 1 s while connecting and signing in"

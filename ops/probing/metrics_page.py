@@ -1,17 +1,22 @@
 """Prometheus's text format, read for one metric: a selector, and the values of the series that it selects."""
 
+import asyncio
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import re2
+from pydantic import AfterValidator, Field
 
 from ops.probing.expression import compile_expression, validate_expression
 
 MATCHERS_MAX = 20
 SERIES_MAX = 10_000
+INLINE_CHARACTERS = 65_536
+"""A longer page is read in a thread."""
+
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _MATCHER = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*"((?:\\.|[^"\\])*)"\s*(,|(?=\}))')
 _LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:\\.|[^"\\\n])*)"')
@@ -75,6 +80,15 @@ def parse_selector(text: str) -> Selector:
     return Selector(name[0], tuple(matchers))
 
 
+def _validate_selector(text: str) -> str:
+    parse_selector(text)
+    return text
+
+
+type MetricSelector = Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(_validate_selector)]
+"""A field with the text of a selector."""
+
+
 def _matcher(found: re.Match[str], position: int) -> Matcher:
     label, sign, value = found[1], found[2], _unescape(found[3])
     if "~" not in sign:
@@ -96,7 +110,7 @@ def parse_comparison(text: str) -> tuple[str, float]:
 def select_values(page: str, selector: Selector) -> list[float]:
     """The values of the series on a page, in time linear in it; NaN is none. At most ``SERIES_MAX`` of them."""
     values: list[float] = []
-    for labels, value in read_series(page, selector.name):
+    for labels, value in readread_series(page, selector.name):
         if all(matcher.matches(labels) for matcher in selector.matchers) and not math.isnan(value):
             values.append(value)
         if len(values) >= SERIES_MAX:
@@ -104,7 +118,18 @@ def select_values(page: str, selector: Selector) -> list[float]:
     return values
 
 
-def read_series(page: str, name: str) -> Iterator[tuple[dict[str, str], float]]:
+async def select_all(page: str, selectors: Sequence[Selector]) -> list[list[float]]:
+    """``select_values`` for each selector; a long page holds up no other probe."""
+
+    def select() -> list[list[float]]:
+        return [select_values(page, selector) for selector in selectors]
+
+    if len(page) * len(selectors) <= INLINE_CHARACTERS:
+        return select()
+    return await asyncio.get_running_loop().run_in_executor(None, select)
+
+
+def readread_series(page: str, name: str) -> Iterator[tuple[dict[str, str], float]]:
     """The labels and value of each series of a metric. Looks at lines alone that begin with the name."""
     start = 0 if page.startswith(name) else page.find(f"\n{name}") + 1
     while start or page.startswith(name):

@@ -1,8 +1,11 @@
 """Secrets of queues: sealed where they are stored, masked where they are shown, kept only for the same target."""
 
+import io
 from collections.abc import Callable
 
 import pytest
+from django.core.management import CommandError, call_command
+from django.test import override_settings
 
 from core.errors import ValidationFailed
 from core.models import AuditEntry
@@ -47,3 +50,18 @@ def test_it_is_not_taken_to_another_target(guarded: Queue, editor: Principal) ->
 
     assert refused.value.errors[0].field == "password"
     update_queue(principal=editor, uid=guarded.uid, changes={"port": 1, "password": "other"})
+
+
+def test_a_new_key_seals_them_anew(guarded: Queue) -> None:
+    Queue.objects.update(config={**guarded.config, "password": "hush"})
+
+    call_command("encrypt_secrets", stdout=io.StringIO())
+
+    guarded.refresh_from_db()
+    assert open_sealed(guarded.config["password"]) == "hush"
+    assert guarded.version == 1
+    with (
+        override_settings(SECRET_KEY="n" * 40, SECRET_KEY_FALLBACKS=[]),
+        pytest.raises(CommandError, match="shop/emails"),
+    ):
+        call_command("encrypt_secrets", stdout=io.StringIO())

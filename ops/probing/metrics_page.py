@@ -110,7 +110,7 @@ def parse_comparison(text: str) -> tuple[str, float]:
 def select_values(page: str, selector: Selector) -> list[float]:
     """The values of the series on a page, in time linear in it; NaN is none. At most ``SERIES_MAX`` of them."""
     values: list[float] = []
-    for labels, value in readread_series(page, selector.name):
+    for labels, value in read_series(page, selector.name):
         if all(matcher.matches(labels) for matcher in selector.matchers) and not math.isnan(value):
             values.append(value)
         if len(values) >= SERIES_MAX:
@@ -129,7 +129,7 @@ async def select_all(page: str, selectors: Sequence[Selector]) -> list[list[floa
     return await asyncio.get_running_loop().run_in_executor(None, select)
 
 
-def readread_series(page: str, name: str) -> Iterator[tuple[dict[str, str], float]]:
+def read_series(page: str, name: str) -> Iterator[tuple[dict[str, str], float]]:
     """The labels and value of each series of a metric. Looks at lines alone that begin with the name."""
     start = 0 if page.startswith(name) else page.find(f"\n{name}") + 1
     while start or page.startswith(name):

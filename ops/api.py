@@ -3,6 +3,7 @@
 from ninja import Router
 
 from ops.breakers.api import router as breakers_router
+from ops.breakers.source_api import router as breaker_sources_router
 from ops.errors.api import router as errors_router
 from ops.health.api import router as health_router
 from ops.health.history_api import router as history_router
@@ -18,3 +19,4 @@ router.add_router("", statuses_router)
 router.add_router("", journal_router)
 router.add_router("", errors_router)
 router.add_router("", breakers_router)
+router.add_router("", breaker_sources_router)

@@ -7,6 +7,7 @@ from django.db.models import Max
 
 from core.clock import from_ms
 from entities.models import Entity
+from ops.breakers.domain import STATUSES, BreakerState
 from ops.dashboard.edits import VERBS
 from ops.dashboard.severity import SEVERITY
 from ops.journal.models import JournalEntry
@@ -47,14 +48,22 @@ def read_change(entry: JournalEntry, *, entity_name: str = "") -> Change:
     return Change(
         id=entry.pk,
         at=from_ms(entry.at_ms),
-        glyph=entry.after if entry.after in SEVERITY else "",
+        glyph=_glyph(entry),
         what=_what(entry),
         message=entry.message.replace("by user:", "by "),
         entity_name=entity_name,
     )
 
 
+def _glyph(entry: JournalEntry) -> str:
+    if entry.kind == "breaker.state" and entry.after in set(BreakerState):
+        return STATUSES[BreakerState(entry.after)].word
+    return entry.after if entry.after in SEVERITY else ""
+
+
 def _what(entry: JournalEntry) -> str:
+    if entry.kind == "breaker.state" and entry.after in set(BreakerState):
+        return f"{entry.subject} turned {BreakerState(entry.after).words}"
     if entry.after in SEVERITY:
         return f"{entry.subject} turned {entry.after}"
     if entry.kind == "error.group":

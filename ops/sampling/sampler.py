@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 from django.db import DatabaseError, InterfaceError, connection
@@ -190,6 +190,8 @@ class Sampler[S, T](ProbeLoop[Look[S], Sample[S, T]]):
         self._tell_breakers(samples)
         try:
             self._sampled.commit(samples)
+            if sooner := [again for sample in samples if (again := _comes_back(sample)) is not None]:
+                self._sampled.schedule.hasten(sooner)
         except (DatabaseError, InterfaceError) as error:
             self._note_database_failure("commit", error)
             return 0
@@ -206,6 +208,13 @@ class Sampler[S, T](ProbeLoop[Look[S], Sample[S, T]]):
     def _note_database_failure(self, step: str, error: Exception) -> None:
         log.error("sampling.database_failed", slice=self._sampled.name, step=step, error=str(error))
         connection.close()
+
+
+def _comes_back(sample: Sample[Any, Any]) -> tuple[int, int] | None:
+    """The key of a source that was not asked, and when its target is asked again."""
+    if isinstance(sample.answer, Refusal) and not sample.answer.by_operator:
+        return sample.slot.key, sample.at_ms + sample.answer.again_ms
+    return None
 
 
 def _transport_failure(seen: object) -> str | None:

@@ -57,6 +57,9 @@ class Counting:
     def take_transitions(self, limit: int) -> list[Transition]:
         return self._storage.take_transitions(limit)
 
+    def history(self, limit: int) -> list[Transition]:
+        return self._storage.history(limit)
+
 
 @pytest.fixture
 def clock() -> Clock:
@@ -260,6 +263,16 @@ def test_without_the_shared_store_the_engine_judges_by_itself(
     run_all(engine)
     assert {message.partition(",")[0] for message in messages()} == {f"not asked: 127.0.0.1:{port} is failing"}
     assert CheckResult.objects.count() == 1 + 2 * (MANY + 1)
+
+
+def test_a_store_that_hangs_holds_up_no_check(make_guarded: MakeGuarded, port: int) -> None:
+    checks_of(port)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        engine = make_guarded(RedisStorage(f"redis://127.0.0.1:{silent.getsockname()[1]}/0"))
+        run_all(engine)
+        assert messages() == {"connection refused"}
+        run_all(engine)
+        assert all(message.startswith("not asked") for message in messages())
 
 
 def test_what_an_operator_stopped_is_unknown_until_the_end(

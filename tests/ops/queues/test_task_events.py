@@ -189,7 +189,7 @@ class TestWithAWorker:
     def test_it_ends_when_its_time_is_over(self, url: str) -> None:
         statistics, config = TaskStatistics(), RedisServerConfig.model_validate({"url": url})
 
-        uvloop.run(listen(config, ProbeContext(3.0, LOOPBACK), statistics))  # type: ignore[arg-type]
+        uvloop.run(listen(config, ProbeContext(3.0, LOOPBACK), statistics))
 
     def test_a_broker_that_is_not_there_fails(self) -> None:
         config = RedisServerConfig.model_validate({"url": f"redis://127.0.0.1:{free_port()}"})

@@ -257,3 +257,14 @@ def test_a_key_of_another_type_fails(source: CelerySource, broker: str, server: 
     server.set("celery", "x")
 
     assert "WRONGTYPE" in asking.failure(source, url=broker).message
+
+
+def test_consumers_are_unknown_while_a_worker_does_not_answer(look: Any, server: redis.Redis) -> None:
+    busy = server.pubsub()
+    busy.subscribe("/0.celery.pidbox")
+    wait_for(lambda: server.pubsub_numsub("/0.celery.pidbox")[0][1])
+    seen = look()
+    busy.close()
+
+    assert (seen.size, seen.consumers) == (0, None)
+    assert server.keys() == []

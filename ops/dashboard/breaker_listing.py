@@ -156,10 +156,16 @@ def own_row(row: OwnBreakerRow) -> str:
     return (
         f'<tr id="o-{escape(row.name)}" data-row><td>{state_mark(row.state)}</td><th scope="row" class="cell-breaker">'
         f'{name}<span class="breaker-note clip">{note}</span></th>'
-        f'<td class="wide muted nowrap">{row.failed:,} of {row.calls:,} calls failed</td>'
+        f'<td class="wide muted nowrap">{own_call_words(row)}</td>'
         f'<td class="num">{share_words(row.failure_share if row.calls else None)}</td>'
+        f'<td class="num wide muted">{share_words(row.slow / row.calls if row.calls else None)}</td>'
         f'<td class="num wide muted">{since(row.since)}</td></tr>'
     )
+
+
+def own_call_words(row: OwnBreakerRow) -> str:
+    """``3 of 20 calls failed``: those of its window, which is empty after it changed its state."""
+    return f"{row.failed:,} of {row.calls:,} calls failed" if row.calls else "no call since"
 
 
 def own_url(name: str) -> str:

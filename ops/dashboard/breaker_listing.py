@@ -154,7 +154,7 @@ def breaker_row(row: BreakerRow, *, with_entity: bool = True) -> str:
 def own_row(row: OwnBreakerRow) -> str:
     url = own_url(row.name)
     name = f'<a class="clip" href="{url}">{escape(row.name)}</a>' if url else escape(row.name)
-    ends = f"{'half-open' if row.state == BreakerState.OPEN else 'ends'} {until(row.until)}" if row.until else ""
+    ends = f"{'half-open' if row.state.value == BreakerState.OPEN else 'ends'} {until(row.until)}" if row.until else ""
     note = ", ".join(part for part in (ends, escape(row.reason)) if part)
     return (
         f'<tr id="o-{escape(row.name)}" data-row><td>{state_mark(row.state)}</td><th scope="row" class="cell-breaker">'

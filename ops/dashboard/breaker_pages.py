@@ -151,7 +151,7 @@ def read_own_breaker(*, principal: Principal, name: str) -> dict[str, Any]:
         "word": state_words(row.state).capitalize(),
         "tone": TONES[row.state],
         "meaning": MEANINGS[row.state],
-        "end_word": "It tries again" if row.state == BreakerState.OPEN else "That ends",
+        "end_word": "It tries again" if row.state.value == BreakerState.OPEN else "That ends",
         "failures": share_words(row.failure_share if row.calls else None),
         "slow": share_words(row.slow / row.calls if row.calls else None),
         "calls": own_call_words(row),
@@ -175,7 +175,7 @@ def own_forms(row: OwnBreakerRow, *, principal: Principal) -> list[ActionForm]:
             wants_reason=action in holds,
         )
         for action in Action
-        if _LEADS_TO.get(action) != row.state
+        if _LEADS_TO.get(action) != row.state.value
     ]
 
 

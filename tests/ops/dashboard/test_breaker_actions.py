@@ -13,7 +13,7 @@ from core.breaker.registry import own_storage
 from core.egress import AddressPolicy
 from core.models import AuditEntry
 from core.permissions import Role, system_principal
-from ops.breakers.catalog import parse_source
+from ops.breakers.definition import parse_source
 from ops.breakers.models import FleetBreaker
 from ops.breakers.own_selectors import read_standing
 from ops.breakers.own_services import HOLD_CHOICES

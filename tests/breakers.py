@@ -32,8 +32,13 @@ def moment(seconds: float) -> str:
 
 def add_breakers() -> None:
     """Of the entities of ``add_fleet``: one of each state, one with a hostile name, one gone silent; two of our own."""
-    opened = {"since": moment(-40), "next_half_open_at": moment(120), "failure_rate": 62.5, "buffered": 100}
-    fine = {"failure_rate": 0.4, "buffered": 100, "slow_rate": 2, "calls": 120_000, "not_permitted": 0}
+    opened: dict[str, Any] = {
+        "since": moment(-40),
+        "next_half_open_at": moment(120),
+        "failure_rate": 62.5,
+        "buffered": 100,
+    }
+    fine: dict[str, Any] = {"failure_rate": 0.4, "buffered": 100, "slow_rate": 2, "calls": 120_000, "not_permitted": 0}
     report(
         item("card-gateway", "web-1", "open", message="52 of 100 calls failed", not_permitted=1_204, **opened),
         item("card-gateway", "web-2", "open", **opened),

@@ -7,8 +7,31 @@ from core.authentication import request_principal
 from core.errors import FieldError, ValidationFailed
 from core.pages import acted
 from core.permissions import Permission, requires
-from ops.breakers import own_services
-from ops.breakers.own_services import HOLD_CHOICES
+from ops.breakers import own_services, services
+from ops.breakers.domain import Action
+from ops.breakers.own_services import HOLD_CHOICES, REASON_MAX
+
+_DONE = {
+    Action.FORCE_OPEN: "Forced open",
+    Action.CLOSE: "Closed",
+    Action.DISABLE: "Disabled",
+    Action.RESET: "Reset",
+}
+
+
+@requires(Permission.BREAKERS_MANAGE)
+@require_POST
+def breaker_control(request: HttpRequest, uid: str, action: Action) -> HttpResponse:
+    """``reason`` is one line; every instance that takes the action is asked."""
+    reason = _reason(request)
+    if not (reason.isprintable() and 0 < len(reason) <= REASON_MAX):
+        raise ValidationFailed(
+            "Say why", errors=(FieldError("reason", f"one line of at most {REASON_MAX} characters"),)
+        )
+    outcome = services.control_breaker(principal=request_principal(request), uid=uid, action=action, reason=reason)
+    done, failed = len(outcome.done), len(outcome.failed)
+    said = f"{_DONE[action]} on {done} instance{'' if done == 1 else 's'}"
+    return acted(request, f"{said}, {failed} did not do it" if failed else said)
 
 
 @requires(Permission.BREAKERS_MANAGE)

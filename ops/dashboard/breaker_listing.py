@@ -18,6 +18,8 @@ from ops.breakers.own_selectors import OwnBreakerRow, own_breakers
 from ops.breakers.selectors import DEFAULT_SORT, BreakerRow, breaker_rows, state_counts
 from ops.breakers.selectors.counts import entities_with_breakers
 from ops.dashboard.breaker_words import (
+    DOTS_BRIEF,
+    DOTS_MAX,
     instance_dots,
     place_words,
     rate_words,
@@ -137,11 +139,12 @@ def breaker_row(row: BreakerRow, *, with_entity: bool = True) -> str:
     )
     tries = f"half-open {until(row.next_half_open_at)}" if row.next_half_open_at else ""
     note = ", ".join(part for part in (place, tries, escape(row.message)) if part)
+    dots = instance_dots(row.instances, row.instance_count, most=DOTS_MAX if with_entity else DOTS_BRIEF)
     return (
         f'<tr id="b-{row.uid}" data-row><td>{state_mark(row.state)}</td><th scope="row" class="cell-breaker">'
         f'<a class="clip" href="{reverse("breaker-detail", args=[row.uid])}">{owner if with_entity else ""}'
         f'{escape(row.name)}</a><span class="breaker-note clip">{note}</span></th>'
-        f'<td class="wide">{instance_dots(row.instances, row.instance_count)}</td>'
+        f'<td class="wide">{dots}</td>'
         f'<td class="num">{share_words(row.failure_share)}</td>'
         f'<td class="num wide muted">{rate_words(row.calls_per_minute)}</td>'
         f'<td class="num wide muted">{since(row.since)}</td></tr>'
@@ -151,15 +154,21 @@ def breaker_row(row: BreakerRow, *, with_entity: bool = True) -> str:
 def own_row(row: OwnBreakerRow) -> str:
     url = own_url(row.name)
     name = f'<a class="clip" href="{url}">{escape(row.name)}</a>' if url else escape(row.name)
-    ends = f"{'half-open' if row.state == BreakerState.OPEN else 'ends'} {until(row.until)}" if row.until else ""
+    ends = f"{'half-open' if row.state.value == BreakerState.OPEN else 'ends'} {until(row.until)}" if row.until else ""
     note = ", ".join(part for part in (ends, escape(row.reason)) if part)
     return (
         f'<tr id="o-{escape(row.name)}" data-row><td>{state_mark(row.state)}</td><th scope="row" class="cell-breaker">'
         f'{name}<span class="breaker-note clip">{note}</span></th>'
-        f'<td class="wide muted nowrap">{row.failed:,} of {row.calls:,} calls failed</td>'
+        f'<td class="wide muted nowrap">{own_call_words(row)}</td>'
         f'<td class="num">{share_words(row.failure_share if row.calls else None)}</td>'
+        f'<td class="num wide muted">{share_words(row.slow / row.calls if row.calls else None)}</td>'
         f'<td class="num wide muted">{since(row.since)}</td></tr>'
     )
+
+
+def own_call_words(row: OwnBreakerRow) -> str:
+    """``3 of 20 calls failed``: those of its window, which is empty after it changed its state."""
+    return f"{row.failed:,} of {row.calls:,} calls failed" if row.calls else "no call since"
 
 
 def own_url(name: str) -> str:

@@ -21,7 +21,7 @@ from ops.breakers.selectors import (
     entity_breaker_rows,
     transitions,
 )
-from ops.dashboard.breaker_listing import breaker_table
+from ops.dashboard.breaker_listing import breaker_table, own_call_words
 from ops.dashboard.breaker_words import MEANINGS, TONES, place_words, rate_words, share_words, state_mark, state_words
 from ops.dashboard.edits import list_edits
 from ops.dashboard.lists import address, read_page
@@ -139,7 +139,7 @@ def fleet_forms(row: BreakerRow, *, principal: Principal) -> list[ActionForm]:
     return [
         ActionForm(action, _LABELS[action], _EFFECTS[action], reverse(f"breaker-{action}", args=[row.uid]))
         for action in Action
-        if action in row.can
+        if action in row.can and _LEADS_TO.get(action) != row.state
     ]
 
 
@@ -151,8 +151,10 @@ def read_own_breaker(*, principal: Principal, name: str) -> dict[str, Any]:
         "word": state_words(row.state).capitalize(),
         "tone": TONES[row.state],
         "meaning": MEANINGS[row.state],
-        "end_word": "It tries again" if row.state == BreakerState.OPEN else "That ends",
+        "end_word": "It tries again" if row.state.value == BreakerState.OPEN else "That ends",
         "failures": share_words(row.failure_share if row.calls else None),
+        "slow": share_words(row.slow / row.calls if row.calls else None),
+        "calls": own_call_words(row),
         "forms": own_forms(row, principal=principal),
         "edits": list_edits(principal=principal, target_uids=[audit_uid(name)], limit=30),
         "may_see_edits": principal.may(Permission.AUDIT_VIEW),
@@ -173,7 +175,7 @@ def own_forms(row: OwnBreakerRow, *, principal: Principal) -> list[ActionForm]:
             wants_reason=action in holds,
         )
         for action in Action
-        if _LEADS_TO.get(action) != row.state
+        if _LEADS_TO.get(action) != row.state.value
     ]
 
 

@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString, mark_safe
 from ops.breakers.domain import BreakerState
 from ops.breakers.selectors import InstanceRow
 
-DOTS_MAX = 12
+DOTS_MAX, DOTS_BRIEF = 12, 5
 
 TONES: Mapping[str, str] = {
     BreakerState.OPEN: "degraded",
@@ -69,10 +69,10 @@ def rate_words(per_minute: float | None) -> str:
     return f"{per_minute:.1f} /min" if 0 < per_minute < 10 else f"{per_minute:,.0f} /min"
 
 
-def instance_dots(instances: Iterable[InstanceRow], count: int) -> SafeString:
+def instance_dots(instances: Iterable[InstanceRow], count: int, *, most: int = DOTS_MAX) -> SafeString:
     """A shape for each of the first instances, those in most trouble first; read out as ``2 open, 3 closed``."""
     known = list(instances)
-    shown = known[:DOTS_MAX]
+    shown = known[:most]
     told = ", ".join(f"{number} {state_words(word)}" for word, number in Counter(row.state for row in known).items())
     more = count - len(shown)
     dots = "".join(

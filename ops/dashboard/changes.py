@@ -66,6 +66,8 @@ def _what(entry: JournalEntry) -> str:
         return f"{entry.subject} turned {BreakerState(entry.after).words}"
     if entry.after in SEVERITY:
         return f"{entry.subject} turned {entry.after}"
+    if entry.kind == "breaker.control":
+        return f"{entry.subject} was {VERBS.get(entry.after, entry.after)}"
     if entry.kind == "error.group":
         return _ERRORS.get(entry.after, "{} was {}").format(entry.subject, entry.after)
     verb = entry.kind.rpartition(".")[2]

@@ -71,7 +71,7 @@ def read_check(query: QueryDict, path: str, *, principal: Principal, uid: str) -
         "older_url": address(query, path, cursor=results.next_cursor) if results.next_cursor else "",
         "newest_url": "" if is_first else address(query, path, cursor=None),
         "neighbours": [other for other in neighbours if other.id != row.id],
-        "timeline": read_timeline(principal=principal, entity_id=row.entity_id, target_uids=[uid], check=row.name),
+        "timeline": read_timeline(principal=principal, entity_id=row.entity_id, target_uids=[uid], subject=row.name),
     }
 
 

@@ -25,9 +25,9 @@ _COLUMNS = (
     ("trouble", "Status", ""),
     ("name", "Queue", ""),
     ("size", "Waiting", "num"),
-    ("", "Last 30 min", "wide"),
+    ("", "Depth, 30 min", "wide"),
     ("age", "Oldest", "num"),
-    ("", "Last 30 min", "wide"),
+    ("", "Age, 30 min", "wide"),
     ("", "In / min", "num wide"),
     ("", "Out / min", "num wide"),
     ("", "Consumers", "num wide"),
@@ -97,11 +97,12 @@ def _filters(narrow: dict[str, str], counts: dict[str, int], *, word: str, path:
 
 
 def queue_line(queue: QueueRow, *, has_entity: bool = True) -> str:
-    """What people and sources wrote is escaped here."""
+    """What people and sources wrote is escaped here. Figures of a queue that nobody reads now are marked as old."""
     url = reverse("queue-detail", args=[queue.uid])
     owner = f'<span class="cell-owner">{escape(queue.entity_name)}</span><span class="cell-slash"> / </span>'
+    old = " data-old" if queue.status in {"unknown", "paused"} else ""
     return (
-        f'<tr id="q-{queue.uid}" data-row><td>{status(queue.status)}</td>'
+        f'<tr id="q-{queue.uid}" data-row{old}><td>{status(queue.status)}</td>'
         f'<th scope="row" class="cell-queue"><a class="clip" href="{url}">{owner if has_entity else ""}'
         f'{escape(queue.name)}</a><span class="queue-reason clip" title="{escape(queue.message)}">'
         f"{escape(queue.message)}</span></th>"

@@ -12,6 +12,7 @@ from ops.queues.services.definitions import (
 from ops.queues.services.encryption import encrypt_secrets
 from ops.queues.services.lifecycle import QueueLifecycle
 from ops.queues.services.messages import (
+    PEEK_MAX,
     ShownMessage,
     discard_dead,
     pause_consumers,
@@ -23,6 +24,7 @@ from ops.queues.services.messages import (
 )
 
 __all__ = [
+    "PEEK_MAX",
     "QueueLifecycle",
     "QueueVersion",
     "ShownMessage",

@@ -73,8 +73,8 @@ RANKS: Mapping[BreakerState, int] = {
 class Counters(NamedTuple):
     """What an instance counts, None where it does not tell.
 
-    ``calls``, ``failures``, ``slow`` and ``not_permitted`` only rise; ``buffered`` are the calls of its sliding window,
-    of which the shares are.
+    ``calls``, ``failures`` and ``not_permitted`` only rise; ``buffered`` are the calls of its sliding window, ``slow``
+    the slow ones among them, and the shares are of it.
     """
 
     calls: int | None = None

@@ -1,6 +1,7 @@
 """What programs report of their breakers: one item of a batch, judged by itself."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -38,11 +39,11 @@ class Report(BaseModel):
     ] = TTL_DEFAULT_MS
     since: Annotated[AwareDatetime | None, Field(description="When it entered the state.")] = None
     next_half_open_at: AwareDatetime | None = None
-    calls: Annotated[Count | None, Field(description="A counter that only rises, as the next three.")] = None
+    calls: Annotated[Count | None, Field(description="A counter that only rises, as the next two.")] = None
     failures: Count | None = None
-    slow: Count | None = None
     not_permitted: Count | None = None
     buffered: Annotated[Count | None, Field(description="Calls in the sliding window.")] = None
+    slow: Annotated[Count | None, Field(description="Slow ones among them.")] = None
     failure_rate: Annotated[Percent | None, Field(description="Of the window, in percent.")] = None
     slow_rate: Percent | None = None
     message: Annotated[Line, Field(max_length=MESSAGE_MAX)] = ""
@@ -72,7 +73,8 @@ class Report(BaseModel):
         )
 
 
-class ReportError(NamedTuple):
+@dataclass(frozen=True, slots=True, order=True)
+class ReportError:
     """Why an item was refused: ``code`` is ``invalid``, ``unknown_entity``, ``future`` or ``over_limit``."""
 
     index: int

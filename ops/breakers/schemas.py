@@ -40,6 +40,8 @@ class ReportsBody(BaseModel):
 
 
 class ReportErrorOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
     index: int = Field(description="Place of the item in the batch.")
     code: Literal["invalid", "unknown_entity", "future", "over_limit"]
     field: str
@@ -56,7 +58,7 @@ class ReportsOut(BaseModel):
 
     @classmethod
     def of(cls, outcome: ReportOutcome) -> "ReportsOut":
-        errors = [ReportErrorOut.model_validate(error._asdict()) for error in outcome.errors]
+        errors = [ReportErrorOut.model_validate(error) for error in outcome.errors]
         return cls(accepted=outcome.accepted, repeated=outcome.repeated, older=outcome.older, errors=errors)
 
 
@@ -124,7 +126,7 @@ class BreakerOut(BaseModel):
         special = {"id", "entity", "instances", "can"}
         fields = {name: getattr(row, name) for name in cls.model_fields if name not in special}
         instances = [InstanceOut.model_validate(instance) for instance in row.instances]
-        return cls(id=row.uid, entity=row.entity_name, instances=instances, can=sorted(row.can), **fields)  # type: ignore[arg-type]
+        return cls(id=row.uid, entity=row.entity_name, instances=instances, can=sorted(row.can), **fields)
 
 
 class BreakerPage(BaseModel):

@@ -15,6 +15,7 @@ SERIES_MAX = 10_000
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _MATCHER = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*"((?:\\.|[^"\\])*)"\s*(,|(?=\}))')
 _LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:\\.|[^"\\\n])*)"')
+_SEPARATOR = re.compile(r"[, ]+")
 _ESCAPE = re.compile(r"\\(.)")
 _COMPARISON = re.compile(r"\s*(==|!=|<=|>=|<|>)\s*([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)\s*")
 
@@ -125,7 +126,8 @@ def _read_line(line: str, name: str) -> tuple[dict[str, str], float] | None:
         while found := _LABEL.match(rest, position):
             labels[found[1]] = _unescape(found[2])
             position = found.end()
-            position += len(rest[position:]) - len(rest[position:].lstrip(", ")) if rest[position : position + 1] else 0
+            if (between := _SEPARATOR.match(rest, position)) is not None:
+                position = between.end()
         if rest[position : position + 1] != "}":
             return None
         rest = rest[position + 1 :]

@@ -36,6 +36,9 @@ class Action(enum.StrEnum):
     RESET = "reset"
 
 
+COUNT_MAX = 2**53
+"""Counters beyond it are cut: sums of them must fit into the columns of every database."""
+
 KNOWN_STATES = tuple(state for state in BreakerState if state is not BreakerState.UNKNOWN)
 OPEN_STATES = frozenset({BreakerState.OPEN, BreakerState.FORCED_OPEN})
 

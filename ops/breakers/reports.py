@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from core.clock import to_ms
 from core.text import Line
-from ops.breakers.domain import BreakerState, Counters, Sighting
+from ops.breakers.domain import COUNT_MAX, BreakerState, Counters, Sighting
 from ops.breakers.models import INSTANCE_MAX, MESSAGE_MAX, NAME_MAX
 from ops.probing.fields import Duration, between
 
@@ -18,7 +18,7 @@ TTL_DEFAULT_MS = 60_000
 AHEAD_MS_MAX = 60_000
 """How far the clock of a program may be ahead: what comes from the future would outlast all that comes after it."""
 
-Count = Annotated[int, Field(ge=0, le=2**62, strict=True)]
+Count = Annotated[int, Field(ge=0, le=COUNT_MAX, strict=True)]
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Word = Literal["closed", "open", "half_open", "forced_open", "disabled", "metrics_only"]
 

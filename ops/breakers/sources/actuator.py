@@ -10,7 +10,7 @@ import orjson
 from pydantic import Field
 
 from core.egress import Endpoint
-from ops.breakers.domain import KNOWN_STATES, Action, BreakerState, Counters
+from ops.breakers.domain import COUNT_MAX, KNOWN_STATES, Action, BreakerState, Counters
 from ops.breakers.models import NAME_MAX
 from ops.breakers.sources.source import SEEN_MAX, Seen, Survey
 from ops.probing.config import KindConfig, Presentation
@@ -25,7 +25,6 @@ UPDATES: Mapping[Action, str] = {
 }
 """What the endpoint takes; it has no word for a reset."""
 _STATES = {state.value.upper(): state for state in KNOWN_STATES}
-_COUNT_MAX = 2**62
 
 
 class ActuatorConfig(RequestConfig):
@@ -104,7 +103,7 @@ def _read(name: str, details: Any) -> Seen:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _COUNT_MAX else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= COUNT_MAX else None
 
 
 def _share(value: Any) -> float | None:

@@ -4,12 +4,10 @@ import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ops.breakers.domain import BreakerState, Counters
+from ops.breakers.domain import COUNT_MAX, BreakerState, Counters
 from ops.breakers.models import INSTANCE_MAX, NAME_MAX
 from ops.breakers.sources.source import SEEN_MAX, Seen, Survey
 from ops.probing.metrics_page import read_series
-
-COUNT_MAX = 2**62
 
 type Key = tuple[str, str]
 """The name of a breaker and its instance, as the labels say them."""

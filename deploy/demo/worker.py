@@ -6,6 +6,7 @@ Sentry's SDK reports it. It ends with the process that started it.
 
 import contextlib
 import itertools
+import signal
 import sys
 import threading
 import time
@@ -14,6 +15,7 @@ from typing import Any
 
 import sentry_sdk
 from celery import Celery
+from celery.signals import worker_ready
 from kombu.exceptions import OperationalError
 
 from deploy.demo.trouble import FLEET, Member, Mood, current_mood
@@ -49,6 +51,12 @@ def make_app(member: Member, folder: Path, broker_url: str) -> Celery:
             raise AddressUnknown(f"order {number} has no address to be shipped to")
 
     return app
+
+
+@worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
+def end_at_once(**_: Any) -> None:
+    """When it is told to: what it has in hand is lost with the broker of the demo anyway."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def send_for_ever(app: Celery) -> None:

@@ -41,6 +41,8 @@ app.conf.update(
         },
         "errors.digest": {"task": "errors.digest", "schedule": 1.0, "options": {"expires": 2.0}},
         "errors.judge": {"task": "errors.judge", "schedule": 15.0, "options": {"expires": 15.0}},
+        "breakers.sample": {"task": "breakers.sample", "schedule": 1.0, "options": {"expires": 2.0}},
+        "breakers.prune": {"task": "breakers.prune", "schedule": 600.0, "options": {"expires": 600.0}},
         "errors.prune": {"task": "errors.prune", "schedule": 300.0, "options": {"expires": 300.0}},
         "queues.sample": {"task": "queues.sample", "schedule": 1.0, "options": {"expires": 2.0}},
         "queues.prune": {"task": "queues.prune", "schedule": 600.0, "options": {"expires": 600.0}},
@@ -49,5 +51,5 @@ app.conf.update(
     },
 )
 connect_worker_signals()
-app.autodiscover_tasks(["ops.health", "ops.errors", "ops.queues"])
+app.autodiscover_tasks(["ops.health", "ops.queues", "ops.breakers", "ops.errors"])
 app.autodiscover_tasks(["ops.breakers"], related_name="own_tasks")

@@ -25,6 +25,7 @@ from core.permissions import Permission, public
 from core.readiness import Reading, read_components
 from core.service_discovery import list_targets
 from core.telemetry.multiprocess import render_app_series
+from ops.breakers.exposition import render_breaker_series
 from ops.breakers.own_exposition import render_own_breaker_series
 from ops.errors.exposition import render_error_series
 from ops.health.exposition import render_probe_series
@@ -69,6 +70,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
         series.append(render_probe_series(database_now_ms()))
         series.append(render_error_series())
         series.append(render_queue_series())
+        series.append(render_breaker_series())
     except DatabaseError as error:  # how the platform does matters most when its database is away
         log.warning("metrics.probe_series_missing", error=str(error))
     return HttpResponse(b"".join(series), content_type=CONTENT_TYPE_LATEST)

@@ -4,6 +4,7 @@ from ninja import Router
 
 from ops.breakers.api import router as breakers_router
 from ops.breakers.own_api import router as own_breakers_router
+from ops.breakers.source_api import router as breaker_sources_router
 from ops.errors.api import router as errors_router
 from ops.health.api import router as health_router
 from ops.health.history_api import router as history_router
@@ -22,3 +23,4 @@ router.add_router("", errors_router)
 router.add_router("", own_breakers_router)  # before the other, which takes any name after /breakers
 router.add_router("", breakers_router)
 router.add_router("", queues_router)
+router.add_router("", breaker_sources_router)

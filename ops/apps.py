@@ -11,6 +11,8 @@ class OpsConfig(AppConfig):
         from entities.catalog.sections import SECTIONS  # noqa: PLC0415
         from entities.lifecycle import register_lifecycle_listener  # noqa: PLC0415
         from entities.status import register_status_source  # noqa: PLC0415
+        from ops.breakers.catalog import BreakersSection  # noqa: PLC0415
+        from ops.breakers.services import BreakerLifecycle  # noqa: PLC0415
         from ops.errors.ingest import ITEM_HANDLERS  # noqa: PLC0415
         from ops.errors.own import OWN_ERRORS  # noqa: PLC0415
         from ops.health.catalog import ChecksSection  # noqa: PLC0415
@@ -23,7 +25,9 @@ class OpsConfig(AppConfig):
         register_status_source(entity_statuses)
         register_lifecycle_listener(CheckLifecycle())
         register_lifecycle_listener(QueueLifecycle())
+        register_lifecycle_listener(BreakerLifecycle())
         SECTIONS.register("checks", ChecksSection())
         SECTIONS.register("queues", QueuesSection())
+        SECTIONS.register("breakers", BreakersSection())
         ITEM_HANDLERS.register("check_in", take_check_in)
         keep_errors_in(OWN_ERRORS.keep)

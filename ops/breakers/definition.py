@@ -25,7 +25,7 @@ from ops.probing.fields import Duration, between
 from ops.probing.kept_secrets import changed_secrets, fill_secrets
 
 INTERVAL_MS = (1_000, 86_400_000)
-TIMEOUT_MS = (100, 60_000)
+TIMEOUT_MS = (100, 10_000)
 
 
 class CommonFields(BaseModel):

@@ -36,6 +36,9 @@ class Action(enum.StrEnum):
     RESET = "reset"
 
 
+COUNT_MAX = 2**53
+"""Counters beyond it are cut: sums of them must fit into the columns of every database."""
+
 KNOWN_STATES = tuple(state for state in BreakerState if state is not BreakerState.UNKNOWN)
 OPEN_STATES = frozenset({BreakerState.OPEN, BreakerState.FORCED_OPEN})
 
@@ -73,8 +76,8 @@ RANKS: Mapping[BreakerState, int] = {
 class Counters(NamedTuple):
     """What an instance counts, None where it does not tell.
 
-    ``calls``, ``failures``, ``slow`` and ``not_permitted`` only rise; ``buffered`` are the calls of its sliding window,
-    of which the shares are.
+    ``calls``, ``failures`` and ``not_permitted`` only rise; ``buffered`` are the calls of its sliding window, ``slow``
+    the slow ones among them, and the shares are of it.
     """
 
     calls: int | None = None

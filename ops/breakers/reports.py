@@ -1,13 +1,14 @@
 """What programs report of their breakers: one item of a batch, judged by itself."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from core.clock import to_ms
 from core.text import Line
-from ops.breakers.domain import BreakerState, Counters, Sighting
+from ops.breakers.domain import COUNT_MAX, BreakerState, Counters, Sighting
 from ops.breakers.models import INSTANCE_MAX, MESSAGE_MAX, NAME_MAX
 from ops.probing.fields import Duration, between
 
@@ -17,7 +18,7 @@ TTL_DEFAULT_MS = 60_000
 AHEAD_MS_MAX = 60_000
 """How far the clock of a program may be ahead: what comes from the future would outlast all that comes after it."""
 
-Count = Annotated[int, Field(ge=0, le=2**62, strict=True)]
+Count = Annotated[int, Field(ge=0, le=COUNT_MAX, strict=True)]
 Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Word = Literal["closed", "open", "half_open", "forced_open", "disabled", "metrics_only"]
 
@@ -38,11 +39,11 @@ class Report(BaseModel):
     ] = TTL_DEFAULT_MS
     since: Annotated[AwareDatetime | None, Field(description="When it entered the state.")] = None
     next_half_open_at: AwareDatetime | None = None
-    calls: Annotated[Count | None, Field(description="A counter that only rises, as the next three.")] = None
+    calls: Annotated[Count | None, Field(description="A counter that only rises, as the next two.")] = None
     failures: Count | None = None
-    slow: Count | None = None
     not_permitted: Count | None = None
     buffered: Annotated[Count | None, Field(description="Calls in the sliding window.")] = None
+    slow: Annotated[Count | None, Field(description="Slow ones among them.")] = None
     failure_rate: Annotated[Percent | None, Field(description="Of the window, in percent.")] = None
     slow_rate: Percent | None = None
     message: Annotated[Line, Field(max_length=MESSAGE_MAX)] = ""
@@ -72,7 +73,8 @@ class Report(BaseModel):
         )
 
 
-class ReportError(NamedTuple):
+@dataclass(frozen=True, slots=True, order=True)
+class ReportError:
     """Why an item was refused: ``code`` is ``invalid``, ``unknown_entity``, ``future`` or ``over_limit``."""
 
     index: int

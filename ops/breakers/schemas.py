@@ -10,6 +10,7 @@ from core.text import Line
 from ops.breakers.domain import BreakerState
 from ops.breakers.reports import BATCH_MAX, Report, ReportOutcome
 from ops.breakers.selectors import BreakerRow
+from ops.probing.described import describe_whole
 
 Filter = Annotated[Line | None, Field(max_length=200)]
 Cursor = Annotated[str | None, Field(max_length=CURSOR_MAX_LENGTH, description="`next_cursor` of a page.")]
@@ -18,7 +19,7 @@ ActionWord = Literal["force_open", "close", "disable", "reset"]
 
 
 def _describe_reports(schema: dict[str, Any]) -> None:
-    schema["properties"]["reports"]["items"] = Report.model_json_schema()
+    schema["properties"]["reports"]["items"] = describe_whole(Report)
     schema["example"] = {
         "reports": [
             {
@@ -40,6 +41,8 @@ class ReportsBody(BaseModel):
 
 
 class ReportErrorOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
     index: int = Field(description="Place of the item in the batch.")
     code: Literal["invalid", "unknown_entity", "future", "over_limit"]
     field: str
@@ -56,7 +59,7 @@ class ReportsOut(BaseModel):
 
     @classmethod
     def of(cls, outcome: ReportOutcome) -> "ReportsOut":
-        errors = [ReportErrorOut.model_validate(error._asdict()) for error in outcome.errors]
+        errors = [ReportErrorOut.model_validate(error) for error in outcome.errors]
         return cls(accepted=outcome.accepted, repeated=outcome.repeated, older=outcome.older, errors=errors)
 
 
@@ -124,7 +127,7 @@ class BreakerOut(BaseModel):
         special = {"id", "entity", "instances", "can"}
         fields = {name: getattr(row, name) for name in cls.model_fields if name not in special}
         instances = [InstanceOut.model_validate(instance) for instance in row.instances]
-        return cls(id=row.uid, entity=row.entity_name, instances=instances, can=sorted(row.can), **fields)  # type: ignore[arg-type]
+        return cls(id=row.uid, entity=row.entity_name, instances=instances, can=sorted(row.can), **fields)
 
 
 class BreakerPage(BaseModel):

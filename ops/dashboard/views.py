@@ -10,6 +10,7 @@ from core.permissions import Permission, requires
 from entities.neighbourhood import read_neighbourhood
 from entities.selectors import get_entity
 from ops.dashboard.blindness import Blindness, find_blindness
+from ops.dashboard.breaker_pages import read_entity_breakers
 from ops.dashboard.changes import list_changes
 from ops.dashboard.charts import answer_chart
 from ops.dashboard.check_listing import list_checks
@@ -24,6 +25,7 @@ from ops.dashboard.polling import answer_live
 from ops.dashboard.problems import list_problems
 from ops.dashboard.queue_pages import read_entity_queues
 from ops.dashboard.standing import all_statuses, read_fleet
+from ops.dashboard.tiles import read_tiles
 from ops.dashboard.time_range import parse_range
 from ops.dashboard.timeline import read_timeline
 from ops.dashboard.wall import read_wall
@@ -37,14 +39,17 @@ TREND_SECONDS = 15
 
 @requires(Permission.CATALOG_VIEW)
 def overview(request: HttpRequest) -> HttpResponse:
+    principal = request_principal(request)
+
     def read(blind: Blindness | None) -> dict[str, Any]:
         fleet = read_fleet()
-        problems = list_problems(fleet.statuses, principal=request_principal(request), blind=blind is not None)
+        problems = list_problems(fleet.statuses, principal=principal, blind=blind is not None)
         filters, listing = list_entities(request.GET, path=request.path, fleet=fleet)
         return {
             "frame": read_frame(blind=blind),
             "problems": problems,
             "lead": problems[0] if problems else None,
+            "tiles": read_tiles(principal=principal, stamp=fleet.stamp),
             "filters": filters,
             "listing": listing,
             "changes": list_changes(),
@@ -91,6 +96,7 @@ def entity_detail(request: HttpRequest, name: str) -> HttpResponse:
             "only_pings": all(item.check.waits_for_pings for item in checks),
             "all_paused": bool(checks) and all(item.check.paused for item in checks),
             **read_entity_queues(principal=principal, entity=entity),
+            **read_entity_breakers(principal=principal, entity=entity),
             **read_entity_errors(request, principal=principal, entity=entity),
             "timeline": read_timeline(principal=principal, entity_id=entity.id, target_uids=uids),
         }

@@ -156,7 +156,7 @@ def _narrowed(entity_ref: str | None, q: str, now_ms: int) -> QuerySet[FleetBrea
     return _annotated(breakers, now_ms)
 
 
-def _in_state(breakers: QuerySet[FleetBreaker], state: str | None) -> QuerySet[FleetBreaker]:
+def _in_state(breakers: Any, state: str | None) -> Any:
     if state is None:
         return breakers
     wanted = [found for found in BreakerState if (_is_trouble(found) if state == "troubled" else found == state)]
@@ -167,7 +167,7 @@ def _is_trouble(state: BreakerState) -> bool:
     return effective.status_of(state) is Status.DEGRADED
 
 
-def _count_states(breakers: QuerySet[FleetBreaker]) -> dict[str, int]:
+def _count_states(breakers: Any) -> dict[str, int]:
     by_rank = dict(breakers.order_by().values_list("rank").annotate(Count("id")))
     return {state.value: by_rank[rank] for state, rank in RANKS.items() if rank in by_rank}
 

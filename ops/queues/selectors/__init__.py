@@ -1,6 +1,6 @@
 """Reads of the slice, each a frozen picture of what is stored."""
 
-from ops.queues.selectors.changes import has_gone_stale, newest_sample_ms
+from ops.queues.selectors.changes import newest_sample_ms
 from ops.queues.selectors.details import QueueDetail, queue_detail, queue_details
 from ops.queues.selectors.rows import (
     QueueNames,
@@ -26,7 +26,6 @@ __all__ = [
     "SampleSeries",
     "Sort",
     "Trend",
-    "has_gone_stale",
     "newest_sample_ms",
     "queue_detail",
     "queue_details",

@@ -10,6 +10,7 @@ from ops.queues.services.definitions import (
     save_queues,
     update_queue,
 )
+from ops.queues.services.encryption import encrypt_secrets
 from ops.queues.services.lifecycle import QueueLifecycle
 from ops.queues.services.messages import (
     PEEK_MAX,
@@ -31,6 +32,7 @@ __all__ = [
     "create_queue",
     "delete_queue",
     "discard_dead",
+    "encrypt_secrets",
     "pause_consumers",
     "pause_queue",
     "peek",

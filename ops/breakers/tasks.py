@@ -1,0 +1,40 @@
+"""Work that happens away from the requests: looking at sources, noting silence, and keeping to the bounds."""
+
+from functools import cache
+
+import structlog
+from celery import shared_task
+
+from core.clock import database_now_ms
+from core.egress import current_policy
+from ops.breakers.retention import prune_breakers
+from ops.breakers.sampling import SCHEDULE, BreakerSampling, ReadySource
+from ops.breakers.sources.source import Survey
+from ops.breakers.store import silence_stale
+from ops.sampling.sampler import Sampler
+
+log = structlog.get_logger(__name__)
+
+TURN_SECONDS = 20.0
+"""Longer than any source may take: what a turn gives back was not looked at."""
+
+
+@cache
+def _process_sampler() -> Sampler[ReadySource, Survey]:
+    return Sampler(BreakerSampling(), current_policy())
+
+
+@shared_task(name="breakers.sample", soft_time_limit=40, time_limit=60)  # type: ignore[untyped-decorator]
+def sample() -> None:
+    """Note silence, then look at what is due; while something is in flight, at what becomes due as well."""
+    if silent := silence_stale(now_ms=database_now_ms()):
+        log.info("breakers.silent", instances=silent)
+    if not SCHEDULE.count_due(limit=1):
+        return
+    if looked := _process_sampler().run_due(turn_seconds=TURN_SECONDS):
+        log.debug("breakers.sampled", sources=looked)
+
+
+@shared_task(name="breakers.prune", soft_time_limit=300, time_limit=330)  # type: ignore[untyped-decorator]
+def prune() -> None:
+    log.info("breakers.pruned", rows=prune_breakers(now_ms=database_now_ms()))

@@ -19,16 +19,28 @@ LIMITS = "limits"
 """The section of what counts as trouble."""
 
 _COMMON = (
-    FormField("max_size", "Unhealthy over", kind="number", optional=True, section=LIMITS, help="So many waiting."),
-    FormField("max_age", "Unhealthy when older than", kind="duration", optional=True, section=LIMITS, placeholder="5m",
-              help="The oldest of those that wait."),
-    FormField("warn_size", "Degraded over", kind="number", optional=True, section=LIMITS, help="So many waiting."),
-    FormField("warn_age", "Degraded when older than", kind="duration", optional=True, section=LIMITS, placeholder="1m",
-              help="The oldest of those that wait."),
-    FormField("min_consumers", "Consumers at least", kind="number", optional=True, section=LIMITS,
-              help="With fewer it is unhealthy."),
-    FormField("breach_within", "Look ahead", kind="duration", value="15m", section=MORE,
-              help="Degraded when it will be over its limit within this time, as it grows now. 0s looks no further."),
+    FormField(
+        "max_size", "Unhealthy over", kind="number", optional=True, section=LIMITS, help="When more are waiting.",
+    ),
+    FormField(
+        "max_age", "Unhealthy after", kind="duration", optional=True, section=LIMITS, placeholder="5m",
+        help="When the oldest waits longer.",
+    ),
+    FormField(
+        "min_consumers", "Consumers at least", kind="number", optional=True, section=LIMITS,
+        help="With fewer it is unhealthy.",
+    ),
+    FormField(
+        "warn_size", "Degraded over", kind="number", optional=True, section=LIMITS, help="When more are waiting.",
+    ),
+    FormField(
+        "warn_age", "Degraded after", kind="duration", optional=True, section=LIMITS, placeholder="1m",
+        help="When the oldest waits longer.",
+    ),
+    FormField(
+        "breach_within", "Look ahead", kind="duration", value="15m", section=MORE,
+        help="Degraded when it will be over its limit within this time, as it grows now. 0s looks no further.",
+    ),
     FormField("interval", "Look every", kind="duration", value="30s", section=MORE),
     FormField("timeout", "Timeout", kind="duration", value="5s", section=MORE, help="For one look."),
 )  # fmt: skip

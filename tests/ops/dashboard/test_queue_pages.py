@@ -146,7 +146,7 @@ def test_what_a_source_cannot_is_neither_offered_nor_done(client_of: ClientOf, l
     assert f"/queues/{list_queue.uid}/dead" not in html
     refused = client.post(f"/queues/{list_queue.uid}/consumers/pause", headers={"HX-Request": "true"})
     assert refused.status_code == 409
-    assert "A queue of the kind redis cannot do this: pause consumers" in refused.content.decode()
+    assert "A queue of the kind redis does not offer this: pause consumers" in refused.content.decode()
 
 
 @pytest.mark.parametrize(

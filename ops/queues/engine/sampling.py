@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from core.egress import current_policy
+from core.breaker.registry import own_storage
+from core.egress import Endpoint, current_policy
+from ops.probing.guarding import TargetBreakers
 from ops.probing.probe import ProbeContext, ProbeFailed
 from ops.queues.engine.commit import QueueLook, commit_looks
 from ops.queues.prepared import PreparedQueue, PreparedQueues
@@ -54,7 +56,13 @@ def _refuse_nonsense(reading: Reading) -> None:
         raise ProbeFailed("receive", f"the oldest age is told to be {str(age)[:40]} s")
 
 
+def _target_of(queue: PreparedQueue) -> Endpoint | None:
+    if queue.source is None or queue.defect:
+        return None
+    return next(iter(queue.source.targets(queue.config)), None)
+
+
 @cache
 def process_sampler() -> Sampler[PreparedQueue, Reading]:
     """The one of this process, made by its first task, hence after the worker forked."""
-    return Sampler(SampledQueues(), current_policy())
+    return Sampler(SampledQueues(), current_policy(), target=_target_of, breakers=TargetBreakers(own_storage()))

@@ -65,7 +65,10 @@ class Writing:
         moved = [breaker for breaker in kept if breaker.state != before[breaker.pk]]
         record_entries(_entry(breaker, before[breaker.pk]) for breaker in moved if _is_news(breaker, before))
         self._number(kept, {breaker.pk for breaker in moved})
-        FleetBreaker.objects.bulk_update(kept, _AGGREGATE, batch_size=500)
+        # Rows that exist, as one statement with a row for each; as updates it would take one with a case for each value.
+        FleetBreaker.objects.bulk_create(
+            kept, update_conflicts=True, unique_fields=("entity", "name"), update_fields=_AGGREGATE
+        )
 
     def _number(self, breakers: Iterable[FleetBreaker], moved: set[int]) -> None:
         """Give what pages show differently the platform's next number; last, as its row is everybody's."""

@@ -65,7 +65,7 @@ class Writing:
         moved = [breaker for breaker in kept if breaker.state != before[breaker.pk]]
         record_entries(_entry(breaker, before[breaker.pk]) for breaker in moved if _is_news(breaker, before))
         self._number(kept, {breaker.pk for breaker in moved})
-        # Rows that exist, as one statement with a row for each; as updates it would take one with a case for each value.
+        # Rows that exist: as updates, the statement would hold a case for each value.
         FleetBreaker.objects.bulk_create(
             kept, update_conflicts=True, unique_fields=("entity", "name"), update_fields=_AGGREGATE
         )

@@ -12,6 +12,7 @@ from ops.breakers.schemas import Cursor, Filter, Limit
 from ops.breakers.selectors import SourceRow
 from ops.breakers.services import ControlOutcome
 from ops.breakers.sources import SOURCES
+from ops.probing.described import described_fields, required_fields
 
 _EXAMPLE: dict[str, Any] = {
     "name": "fleet",
@@ -24,24 +25,14 @@ _EXAMPLE: dict[str, Any] = {
 
 def _describe(schema: dict[str, Any], *, required: bool) -> None:
     """The common fields with those of one of the kinds."""
-    common = CommonFields.model_json_schema()["properties"]
+    common = described_fields(CommonFields)
     variants = []
     for source in SOURCES:
-        own = source.Config.model_json_schema()
-        definitions = own.get("$defs", {})
-        fields = {name: _inlined(field, definitions) for name, field in own["properties"].items()}
-        wanted = ["name", "kind", *own.get("required", ())] if required else []
-        properties = {**common, "kind": {"const": source.name}, **fields}
+        properties = {**common, "kind": {"const": source.name}, **described_fields(source.Config)}
+        wanted = ["name", "kind", *required_fields(source.Config)] if required else []
         variants.append({"title": source.name, "type": "object", "properties": properties, "required": wanted})
     schema["anyOf"] = variants
     schema["example"] = {"entity": "payments-api", **_EXAMPLE} if required else {"interval": "30s"}
-
-
-def _inlined(part: Any, definitions: dict[str, Any]) -> Any:
-    if isinstance(part, dict):
-        target = definitions.get(part.get("$ref", "").rpartition("/")[2], {})
-        return {key: _inlined(value, definitions) for key, value in {**target, **part}.items() if key != "$ref"}
-    return [_inlined(item, definitions) for item in part] if isinstance(part, list) else part
 
 
 class SourceBody(BaseModel):

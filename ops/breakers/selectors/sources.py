@@ -1,7 +1,7 @@
 """Reads of the sources of breakers."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,11 +52,12 @@ def source_rows(
     if entity_ref:
         sources = sources.filter(entity_id=find_entity(entity_ref).pk)
     limit, purpose = max(1, min(limit, LIMIT_MAX)), "breaker-sources"
-    found: Sequence[BreakerSource] = seek(sources, _ORDER, decode_cursor(cursor, purpose=purpose) if cursor else None)[
-        : limit + 1
-    ]
+    found = seek(sources, _ORDER, decode_cursor(cursor, purpose=purpose) if cursor else None)
     page = cut_page(
-        list(found), limit=limit, purpose=purpose, position_of=lambda row: [row.entity.name, row.name, row.pk]
+        list(found[: limit + 1]),
+        limit=limit,
+        purpose=purpose,
+        position_of=lambda row: [row.entity.name, row.name, row.pk],
     )
     return Page(tuple(_row(source, principal) for source in page.items), page.next_cursor)
 

@@ -4,7 +4,7 @@ import asyncio
 from functools import cached_property
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from core.egress import Endpoint
 from ops.breakers.domain import KNOWN_STATES, BreakerState
@@ -21,7 +21,7 @@ INLINE_CHARACTERS = 65_536
 MetricName = Annotated[str, Field(max_length=200, pattern=r"^([a-zA-Z_:][a-zA-Z0-9_:]*)?$")]
 LabelName = Annotated[str, Field(max_length=100, pattern=r"^([a-zA-Z_][a-zA-Z0-9_]*)?$")]
 StateWord = Literal["closed", "open", "half_open", "forced_open", "disabled", "metrics_only"]
-_ADVANCED = {"advanced": True}
+_ADVANCED: dict[str, JsonValue] = {"advanced": True}
 _RESILIENCE4J = "resilience4j_circuitbreaker_"
 
 

@@ -10,7 +10,7 @@ import uvloop
 
 from core.egress import AddressPolicy
 from ops.breakers.domain import Action, BreakerState
-from ops.breakers.sources.actuator import ActuatorSource
+from ops.breakers.sources.actuator import ActuatorConfig, ActuatorSource
 from ops.breakers.sources.mapped_page import read_breakers
 from ops.breakers.sources.scrape import ScrapeConfig, ScrapeSource
 from ops.breakers.sources.source import SEEN_MAX, BreakerSourceKind, Seen, Survey
@@ -201,7 +201,7 @@ def test_details_of_wrong_types_are_not_told() -> None:
 def test_an_actuator_is_asked_to_act(action: Action, word: str) -> None:
     source = ActuatorSource()
     with run_program() as program:
-        config = source.Config.model_validate({"url": program.url + "/", "control": True})
+        config = ActuatorConfig.model_validate({"url": program.url + "/", "control": True})
         assert action in source.actions(config)
         uvloop.run(source.act(config, LOOPBACK, breaker="a/b c", action=action))
         assert program.posted == [("/actuator/circuitbreakers/a%2Fb%20c", {"updateState": word})]
@@ -212,4 +212,4 @@ def test_an_actuator_is_asked_to_act(action: Action, word: str) -> None:
 
 def test_an_actuator_acts_only_where_that_is_allowed() -> None:
     source = ActuatorSource()
-    assert source.actions(source.Config.model_validate({"url": "http://127.0.0.1/x"})) == frozenset()
+    assert source.actions(ActuatorConfig(url="http://127.0.0.1/x")) == frozenset()

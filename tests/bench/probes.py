@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pycurl
 
+from core.breaker.registry import own_storage
 from core.egress import AddressPolicy
 from ops.health.domain import Standing
+from ops.health.engine.breakers import EngineBreakers
 from ops.health.engine.claim import Claim
 from ops.health.engine.definitions import load_checks
 from ops.health.engine.probing import Job, Prober
@@ -47,7 +49,7 @@ def measure_probes(setting: Setting) -> Iterator[Figure]:
         _Kind("TCP", {"host": "127.0.0.1", "port": target.port}, "tcp", f"127.0.0.1:{target.port}", {}),
     )
     prober = Prober(_LOOPBACK)
-    engine = Engine(prober)
+    engine = Engine(prober, breakers=EngineBreakers(own_storage()))
     try:
         for kind in kinds:
             yield from _measure_kind(setting, kind, prober, engine)

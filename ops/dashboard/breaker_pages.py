@@ -11,7 +11,7 @@ from core.pagination import Page
 from core.permissions import Permission, Principal
 from entities.selectors import EntityRow, get_entity
 from ops.breakers.domain import Action, BreakerState
-from ops.breakers.own_selectors import OwnBreakerRow, own_breaker
+from ops.breakers.own_selectors import OwnBreakerRow, OwnTransition, own_breaker, own_transitions
 from ops.breakers.own_services import HOLD_CHOICES, audit_uid
 from ops.breakers.selectors import (
     BreakerRow,
@@ -86,6 +86,15 @@ class TransitionItem:
     mark: SafeString
 
 
+@dataclass(frozen=True, slots=True)
+class OwnTransitionItem:
+    """A transition of ours, with the reason of it."""
+
+    row: OwnTransition
+    before: str
+    mark: SafeString
+
+
 def read_breaker(query: QueryDict, path: str, *, principal: Principal, uid: str) -> dict[str, Any]:
     """The context of the page of a breaker of the fleet. Raises ``NotFound``."""
     row = breaker_row(principal=principal, uid=uid)
@@ -155,6 +164,11 @@ def read_own_breaker(*, principal: Principal, name: str) -> dict[str, Any]:
         "failures": share_words(row.failure_share if row.calls else None),
         "slow": share_words(row.slow / row.calls if row.calls else None),
         "calls": own_call_words(row),
+        "transitions": [
+            OwnTransitionItem(found, state_words(found.before.value), state_mark(found.after.value))
+            for found in own_transitions(principal=principal)
+            if found.name == name
+        ],
         "forms": own_forms(row, principal=principal),
         "edits": list_edits(principal=principal, target_uids=[audit_uid(name)], limit=30),
         "may_see_edits": principal.may(Permission.AUDIT_VIEW),

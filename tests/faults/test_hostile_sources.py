@@ -7,7 +7,7 @@ The promise: "A target can hang, drip, lie or flood", for the sources of queues 
 import contextlib
 import itertools
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from ops.signals.domain import Status
 from tests.faults.test_hostile_targets import drip as drip_page
 from tests.faults.test_hostile_targets import flood_without_length, headers_of
 from tests.ops.health.peers import Speak, run_peer
-from tests.ops.health.targets import answer, hang, run_target
+from tests.ops.health.targets import Behaviour, Target, answer, hang, run_target
 from tests.services import free_port, run_valkey
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
@@ -152,15 +152,16 @@ def test_each_broker_ends_in_time_with_its_reason_and_takes_nothing_from_its_nei
 
 def test_each_page_ends_in_time_with_its_reason_and_takes_nothing_from_its_neighbour(shop: Entity) -> None:
     page = b'resilience4j_circuitbreaker_state{name="payments",state="open"} 1\n'
+    hostile: dict[str, Callable[[Target], Behaviour]] = {
+        "hangs": hang,
+        "drips": drip_page,
+        "floods": lambda _target: flood_without_length,
+        "headers": lambda _target: headers_of(10_000_000),
+        "lies": lambda _target: answer("200 OK", b"\0\xff{}" * 200_000),
+    }
     with contextlib.ExitStack() as targets:
         ids = {}
-        for name, make in {
-            "hangs": hang,
-            "drips": drip_page,
-            "floods": lambda _target: flood_without_length,
-            "headers": lambda _target: headers_of(10_000_000),
-            "lies": lambda _target: answer("200 OK", b"\0\xff{}" * 200_000),
-        }.items():
+        for name, make in hostile.items():
             target = targets.enter_context(run_target(answer()))
             target.behave = make(target)
             ids[name] = make_source(name, target.url, interval="1h")

@@ -13,7 +13,7 @@ KEPT_SECONDS = 5.0
 BREAKERS_MAX = 20_000
 _STATE, _INSTANCES = "quarterdeck_breaker_state", "quarterdeck_breaker_instances"
 _SHARE, _REFUSED = "quarterdeck_breaker_failure_ratio", "quarterdeck_breaker_not_permitted_calls_total"
-_HELP = {
+FAMILIES = {
     _STATE: ("gauge", "1 for the state that a breaker is in, 0 for the others."),
     _INSTANCES: ("gauge", "Instances of a breaker, those included of which news stopped coming."),
     _SHARE: ("gauge", "Failed calls in the sliding windows, 0 to 1."),
@@ -37,7 +37,7 @@ def forget_rendered() -> None:
 
 def _render() -> bytes:
     now = database_now_ms()
-    lines: dict[str, list[str]] = {name: [] for name in _HELP}
+    lines: dict[str, list[str]] = {name: [] for name in FAMILIES}
     rows = FleetBreaker.objects.order_by("entity_id", "id").values_list(
         "id", "entity__name", "name", "state", "fresh_until_ms", "instance_count", "failure_share"
     )[:BREAKERS_MAX]
@@ -58,7 +58,7 @@ def _render() -> bytes:
             lines[_SHARE].append(f"{_SHARE}{{{labels}}} {share:g}\n")
         if pk in refused:
             lines[_REFUSED].append(f"{_REFUSED}{{{labels}}} {refused[pk]}\n")
-    heads = {name: f"# HELP {name} {text}\n# TYPE {name} {kind}\n" for name, (kind, text) in _HELP.items()}
+    heads = {name: f"# HELP {name} {text}\n# TYPE {name} {kind}\n" for name, (kind, text) in FAMILIES.items()}
     return "".join(part for name, found in lines.items() if found for part in (heads[name], *found)).encode()
 
 

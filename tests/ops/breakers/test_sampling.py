@@ -1,9 +1,11 @@
 """Sources over REST, in the catalogue and in sampling; what operators do; metrics; what is kept."""
 
+import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from core.clock import now_ms
@@ -16,7 +18,7 @@ from entities.models import Entity
 from entities.services import update_entity
 from ops.breakers import exposition, selectors, services, store
 from ops.breakers.catalog import BreakersSection
-from ops.breakers.definition import parse_source
+from ops.breakers.definition import parse_source, running_config
 from ops.breakers.domain import Action
 from ops.breakers.models import (
     BreakerInstance,
@@ -231,6 +233,20 @@ def test_deleting_or_pausing_a_source_forgets_what_it_told(
     services.update_source(principal=staff, uid=second.uid, changes={"paused": True})
     assert not FleetBreaker.objects.exists()
     assert BreakerSourceState.objects.get().next_due_ms is None
+
+
+@pytest.mark.django_db
+def test_the_command_seals_the_secrets_of_sources_anew(add: Add, settings: Any) -> None:
+    add("http://127.0.0.1:9102/metrics", bearer_token="s3cret")
+    former = settings.SECRET_KEY
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "n" * 40, [former]
+    call_command("encrypt_secrets", stdout=io.StringIO())
+    settings.SECRET_KEY_FALLBACKS = []
+    _kind, config = running_config(BreakerSource.objects.get())
+    assert config.bearer_token.get_secret_value() == "s3cret"  # type: ignore[attr-defined]
+    settings.SECRET_KEY = "m" * 40
+    with pytest.raises(CommandError, match="payments-api/fleet"):
+        call_command("encrypt_secrets", stdout=io.StringIO())
 
 
 @pytest.mark.django_db

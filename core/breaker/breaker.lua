@@ -1,6 +1,7 @@
 -- The rules of core/breaker/machine.py on the state that processes share. KEYS are the breakers, one for each
 -- operation; ARGV[1] is a JSON list of operations, ARGV[2] the time in ms (empty: the server's). ARGV[3] names the index of
--- all breakers by their last change, ARGV[4] the list of transitions, ARGV[5] the set of those that are forced open.
+-- all breakers by their last change, ARGV[4] the list of transitions to be told, ARGV[5] the set of those that are
+-- forced open, ARGV[6] the list of the latest transitions.
 local BUCKETS, KEPT_MS, TRANSITIONS_KEPT, NAMES_KEPT = 10, 86400000, 1000, 5000
 
 local now
@@ -43,9 +44,12 @@ local function save(r, name)
 end
 
 local function turn(r, name, state, until_ms, reason)
-  redis.call('RPUSH', ARGV[4], cjson.encode({name = name, before = r.state, after = state, at_ms = now,
-    generation = r.generation + 1, reason = reason, until_ms = until_ms}))
+  local turned = cjson.encode({name = name, before = r.state, after = state, at_ms = now,
+    generation = r.generation + 1, reason = reason, until_ms = until_ms})
+  redis.call('RPUSH', ARGV[4], turned)
   redis.call('LTRIM', ARGV[4], -TRANSITIONS_KEPT, -1)
+  redis.call('LPUSH', ARGV[6], turned)
+  redis.call('LTRIM', ARGV[6], 0, TRANSITIONS_KEPT - 1)
   redis.call('ZREMRANGEBYSCORE', ARGV[3], '-inf', integer(now - KEPT_MS))
   redis.call('ZREMRANGEBYRANK', ARGV[3], 0, -NAMES_KEPT - 1)
   redis.call(state == 'forced_open' and 'SADD' or 'SREM', ARGV[5], name)

@@ -17,6 +17,7 @@ PREFIX = "quarterdeck:breaker:"
 INDEX = "quarterdeck:breakers"
 TRANSITIONS = "quarterdeck:breaker-transitions"
 FORCED = "quarterdeck:breakers-forced"
+HISTORY = "quarterdeck:breaker-history"
 _TIMEOUT_SECONDS = 0.5
 _SCRIPT = (Path(__file__).parent / "breaker.lua").read_text()
 
@@ -41,7 +42,9 @@ class RedisStorage:
         keys = [PREFIX + operation.name for operation in operations]
         now = "" if self._clock is None else str(self._clock())
         try:
-            answers: Any = self._script(keys=keys, args=[orjson.dumps(operations), now, INDEX, TRANSITIONS, FORCED])
+            answers: Any = self._script(
+                keys=keys, args=[orjson.dumps(operations), now, INDEX, TRANSITIONS, FORCED, HISTORY]
+            )
         except redis.RedisError as error:
             raise StorageLost(str(error)) from error
         return [_standing(operation.name, answer) for operation, answer in zip(operations, answers, strict=True)]
@@ -66,6 +69,13 @@ class RedisStorage:
         except redis.RedisError as error:
             raise StorageLost(str(error)) from error
         return [_transition(orjson.loads(text)) for text in taken or ()]
+
+    def history(self, limit: int) -> list[Transition]:
+        try:
+            found: Any = self._client.lrange(HISTORY, 0, limit - 1)
+        except redis.RedisError as error:
+            raise StorageLost(str(error)) from error
+        return [_transition(orjson.loads(text)) for text in found]
 
 
 @cache

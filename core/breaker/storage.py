@@ -1,6 +1,7 @@
 """Where the records of breakers live: the port, and the store of one process."""
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -79,6 +80,10 @@ class Storage(Protocol):
         """The oldest transitions, each given out once."""
         ...
 
+    def history(self, limit: int) -> list[Transition]:
+        """The latest transitions, the newest first."""
+        ...
+
 
 class MemoryStorage:
     """The breakers of one process."""
@@ -88,6 +93,7 @@ class MemoryStorage:
         self._lock = threading.Lock()
         self._records: dict[str, Record] = {}
         self._transitions: list[Transition] = []
+        self._history: deque[Transition] = deque(maxlen=TRANSITIONS_KEPT)
 
     def run(self, operations: Sequence[Operation]) -> list[Standing]:
         with self._lock:
@@ -107,6 +113,10 @@ class MemoryStorage:
         with self._lock:
             taken, self._transitions = self._transitions[:limit], self._transitions[limit:]
         return taken
+
+    def history(self, limit: int) -> list[Transition]:
+        with self._lock:
+            return list(reversed(self._history))[:limit]
 
     def _run(self, operation: Operation, now: int) -> Standing:
         policy = operation.policy
@@ -142,9 +152,9 @@ class MemoryStorage:
         if len(self._records) > NAMES_KEPT:
             del self._records[next(iter(self._records))]
         if after.generation != before.generation:
-            self._transitions.append(
-                Transition(
-                    name, before.state, after.state, after.since_ms, after.generation, after.reason, after.until_ms
-                )
+            turned = Transition(
+                name, before.state, after.state, after.since_ms, after.generation, after.reason, after.until_ms
             )
+            self._transitions.append(turned)
+            self._history.append(turned)
             del self._transitions[:-TRANSITIONS_KEPT]

@@ -54,6 +54,11 @@ def period(ms: int | None) -> str:
     return "" if ms is None else period_words(ms)
 
 
+@register.filter
+def duration(seconds: float | None) -> str:
+    return "" if seconds is None else duration_words(seconds)
+
+
 _GLYPHS = {
     word: mark_safe(  # noqa: S308 - nothing but our own words
         f'<svg class="glyph" data-status="{word}" aria-hidden="true"><use href="#g-{word}"></use></svg>'
@@ -101,6 +106,12 @@ def ago(moment: dt.datetime | None) -> SafeString | str:
 
 
 @register.simple_tag
+def until(moment: dt.datetime | None) -> SafeString | str:
+    """``in 20 s``, ticking; ``now`` once the moment has come."""
+    return _time(moment, form="until")
+
+
+@register.simple_tag
 def moment(at: dt.datetime) -> SafeString:
     """Date and time of day in UTC; the date is left out today."""
     at = at.astimezone(dt.UTC)
@@ -112,12 +123,18 @@ def _time(moment: dt.datetime | None, *, form: str) -> SafeString | str:
     if moment is None:
         return ""
     at = to_ms(moment)
-    words = duration_words((now_ms() - at) / 1_000)
-    shown = f"{words} ago" if form == "ago" else words
+    shown = _tick(form, (now_ms() - at) / 1_000)
     return mark_safe(  # noqa: S308 - numbers and our own words
         f'<time datetime="{moment.isoformat()}" data-ms="{at}" data-form="{form}" title="{_title(moment)}">'
         f"{shown}</time>"
     )
+
+
+def _tick(form: str, seconds: float) -> str:
+    """``static/js/live.js`` says the same."""
+    if form == "until":
+        return f"in {duration_words(-seconds)}" if seconds < 0 else "now"
+    return f"{duration_words(seconds)} ago" if form == "ago" else duration_words(seconds)
 
 
 def _title(moment: dt.datetime) -> str:

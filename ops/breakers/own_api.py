@@ -1,7 +1,7 @@
 """Our own circuit breakers over REST: what they are at, and what operators tell them."""
 
 import datetime as dt
-from typing import Annotated, Literal
+from typing import Annotated
 
 from django.http import HttpRequest
 from ninja import Router
@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.api_auth import permitted
 from core.authentication import request_principal
+from core.breaker.machine import BreakerState
 from core.permissions import Permission
 from core.text import Line
 from ops.breakers import own_selectors, own_services
@@ -28,7 +29,7 @@ class OwnBreakerOut(BaseModel):
     name: str
     family: str
     target: str
-    state: Literal["closed", "open", "half_open", "forced_open", "disabled"]
+    state: BreakerState
     since: dt.datetime | None
     until: dt.datetime | None = Field(description="When it tries again, or when an operator's command ends.")
     reason: str
@@ -46,6 +47,21 @@ class OwnBreakersOut(BaseModel):
     items: list[OwnBreakerOut] = Field(description="The worst first.")
     is_cut: bool = Field(description="There are more.")
     is_lost: bool = Field(description="The shared store does not answer, and every process goes by itself.")
+
+
+class OwnTransitionOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str
+    before: BreakerState
+    after: BreakerState
+    at: dt.datetime
+    until: dt.datetime | None
+    reason: str
+
+
+class OwnTransitionsOut(BaseModel):
+    items: list[OwnTransitionOut] = Field(description="The newest first.")
 
 
 class HoldBody(BaseModel):
@@ -74,6 +90,19 @@ def list_own_breakers(request: HttpRequest) -> OwnBreakersOut:
     return OwnBreakersOut(
         items=[OwnBreakerOut.of(row) for row in found.rows], is_cut=found.is_cut, is_lost=found.is_lost
     )
+
+
+@router.get(
+    "/breakers/own/transitions",
+    auth=_VIEW,
+    response=OwnTransitionsOut,
+    operation_id="listOwnBreakerTransitions",
+    summary="List the latest transitions of our own breakers",
+)
+def list_own_transitions(request: HttpRequest) -> OwnTransitionsOut:
+    """Those that the broker still has, 200 at most."""
+    found = own_selectors.own_transitions(principal=request_principal(request))
+    return OwnTransitionsOut(items=[OwnTransitionOut.model_validate(transition) for transition in found])
 
 
 @router.post(

@@ -8,7 +8,7 @@ import structlog
 
 from core.breaker.machine import BreakerState
 from core.breaker.registry import family_of, own_storage, policy_of
-from core.breaker.storage import Operation, Standing, StorageLost
+from core.breaker.storage import Operation, Standing, StorageLost, Transition
 from core.clock import from_ms
 from core.errors import NotFound, Unavailable
 from core.permissions import Permission, Principal
@@ -17,6 +17,7 @@ from ops.probing import guarding as _guarding  # noqa: F401 - it registers the p
 log = structlog.get_logger(__name__)
 
 ROWS_MAX = 500
+HISTORY_MAX = 200
 _WORST_FIRST = (
     BreakerState.FORCED_OPEN,
     BreakerState.OPEN,
@@ -62,6 +63,16 @@ class OwnBreakers:
     is_lost: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class OwnTransition:
+    name: str
+    before: BreakerState
+    after: BreakerState
+    at: dt.datetime
+    until: dt.datetime | None
+    reason: str
+
+
 def own_breakers(*, principal: Principal) -> OwnBreakers:
     principal.require(Permission.CATALOG_VIEW)
     return read_own_breakers()
@@ -74,6 +85,16 @@ def own_breaker(*, principal: Principal, name: str) -> OwnBreakerRow:
     if not is_known(standing):
         raise NotFound(f"There is no breaker {name[:100]}")
     return _row_of(standing)
+
+
+def own_transitions(*, principal: Principal, limit: int = HISTORY_MAX) -> list[OwnTransition]:
+    """The latest, the newest first; those that the broker still has. Raises ``Unavailable``."""
+    principal.require(Permission.CATALOG_VIEW)
+    try:
+        found = own_storage().history(min(limit, HISTORY_MAX))
+    except StorageLost as error:
+        raise Unavailable("The store of the breakers does not answer") from error
+    return [_transition_of(transition) for transition in found]
 
 
 def read_own_breakers() -> OwnBreakers:
@@ -118,4 +139,15 @@ def _row_of(standing: Standing) -> OwnBreakerRow:
         failed=standing.window.failed,
         slow=standing.window.slow,
         permits_out=standing.permits_out,
+    )
+
+
+def _transition_of(transition: Transition) -> OwnTransition:
+    return OwnTransition(
+        name=transition.name,
+        before=transition.before,
+        after=transition.after,
+        at=from_ms(transition.at_ms),
+        until=from_ms(transition.until_ms) if transition.until_ms else None,
+        reason=transition.reason,
     )

@@ -14,6 +14,9 @@ from ops.breakers.own_selectors import is_known, read_standing
 
 EXPIRY_MS = (1_000, 7 * 86_400_000)
 EXPIRY_DEFAULT_MS = 3_600_000
+HOLD_CHOICES = {"15 min": 900_000, "1 h": 3_600_000, "4 h": 14_400_000, "24 h": 86_400_000, "7 d": 604_800_000}
+"""Times that pages offer to hold one open or disabled, in ms."""
+
 NAME_MAX, REASON_MAX = 300, 200
 NAME_PATTERN = r"^[a-z_]+:[a-z0-9_.:\[\]-]+$"
 _NAME = re.compile(NAME_PATTERN.strip("^$"))
@@ -83,7 +86,7 @@ def _command(
         principal=principal,
         action=action,
         target_type="breaker",
-        target_uid=_uid_of(before.name),
+        target_uid=audit_uid(before.name),
         target_name=before.name[:200],
         before={"state": before.state, "until_ms": before.until_ms, "reason": before.reason},
         after={"state": state, "until_ms": until_ms, "reason": reason},
@@ -97,6 +100,6 @@ def _command(
         raise Unavailable("The store of the breakers does not answer") from error
 
 
-def _uid_of(name: str) -> str:
-    """The name where the audit has room for it."""
+def audit_uid(name: str) -> str:
+    """What the audit calls a breaker: its name, where there is room for it."""
     return name if len(name) <= 64 else hashlib.sha256(name.encode()).hexdigest()

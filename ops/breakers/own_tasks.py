@@ -4,8 +4,8 @@ import structlog
 from celery import shared_task
 
 from core.breaker.machine import BreakerState
-from core.breaker.registry import FAMILIES, family_of, own_storage
-from core.breaker.storage import StorageLost, Transition
+from core.breaker.registry import FAMILIES, family_of, own_storage, policy_of
+from core.breaker.storage import Operation, StorageLost, Transition
 from core.revision import changing, mark_changed
 from core.telemetry.metrics import BREAKER_TRANSITIONS
 
@@ -16,9 +16,11 @@ MOST_AT_ONCE = 500
 
 @shared_task(name="breakers.tell_own_transitions", soft_time_limit=10, time_limit=15)  # type: ignore[untyped-decorator]
 def tell_own_transitions() -> None:
-    """Each transition is told once, in the order of the store."""
+    """Each transition is told once, in the order of the store. Commands end in time, whoever asks for their target."""
+    storage = own_storage()
     try:
-        transitions = own_storage().take_transitions(MOST_AT_ONCE)
+        storage.run([Operation(name, policy_of(name)) for name in sorted(storage.forced_open())[:MOST_AT_ONCE]])
+        transitions = storage.take_transitions(MOST_AT_ONCE)
     except StorageLost as error:
         log.warning("breakers.own_store_lost", error=str(error))
         return

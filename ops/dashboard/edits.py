@@ -22,6 +22,17 @@ VERBS = {
     "reopen": "reopened",
     "assign": "assigned",
     "revoke": "revoked",
+    "force_open": "forced open",
+    "close": "closed",
+    "disable": "disabled",
+    "reset": "reset",
+    "peek": "looked at messages of",
+    "peek_dead": "looked at dead messages of",
+    "retry_dead": "retried dead messages of",
+    "discard_dead": "discarded dead messages of",
+    "purge": "purged",
+    "pause_consumers": "paused the consumers of",
+    "resume_consumers": "resumed the consumers of",
 }
 """The last word of an action or of a journal entry's kind, as a participle."""
 
@@ -38,6 +49,7 @@ class Edit:
     """One audited action.
 
     ``action`` is its code; ``actor`` is a person's name, or says which token or part of the platform acted.
+    ``reason`` is what they gave as one, where the action asks for it.
     """
 
     id: int
@@ -47,6 +59,7 @@ class Edit:
     what: str
     target: str
     fields: list[FieldChange]
+    reason: str = ""
 
 
 def list_edits(*, principal: Principal, target_uids: Collection[str], limit: int = 10) -> list[Edit]:
@@ -63,6 +76,7 @@ def list_edits(*, principal: Principal, target_uids: Collection[str], limit: int
             what=_verb(row.action),
             target=f"{row.target_type} {row.target_name}",
             fields=_fields(row.before, row.after) if row.before else [],
+            reason=str((row.after or {}).get("reason", "")),
         )
         for row in rows
     ]

@@ -16,6 +16,7 @@ from core.clock import now_ms, to_ms
 from core.config import get_config
 from core.permissions import ANONYMOUS, Permission, Role
 from entities.status import EntityStatus
+from ops.breakers.selectors.counts import open_count
 from ops.dashboard.blindness import Blindness, find_blindness
 from ops.dashboard.standing import read_fleet
 from ops.errors.selectors import new_group_count
@@ -39,14 +40,16 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class Frame:
     """``counts`` are entities by status; ``now_ms`` is the server's clock, for the ticking times of the page;
-    ``new_errors`` counts open groups that were first seen in the last day."""
+    ``new_errors`` counts open groups that were first seen in the last day, ``open_breakers`` those of the fleet."""
 
     counts: Mapping[str, int]
     checks_in_trouble: int
+    queues_in_trouble: int
     last_result_at: dt.datetime | None
     now_ms: int
     blind: Blindness | None
     new_errors: int = 0
+    open_breakers: int = 0
 
     @property
     def total(self) -> int:
@@ -99,17 +102,18 @@ def read_frame(own: Mapping[int, EntityStatus] | None = None, *, blind: Blindnes
     else:
         statuses, counts = own, Counter(status.status for status in own.values())
     summary = verdict(counts)
+    in_trouble = Counter(
+        reason.signal for status in statuses.values() for reason in status.reasons if reason.status in TROUBLE
+    )
     return Frame(
         counts=summary.counts,
-        checks_in_trouble=sum(
-            reason.signal == Signal.HEALTH and reason.status in TROUBLE
-            for status in statuses.values()
-            for reason in status.reasons
-        ),
+        checks_in_trouble=in_trouble[Signal.HEALTH],
+        queues_in_trouble=in_trouble[Signal.QUEUE],
         last_result_at=summary.newest_result_at,
         now_ms=now_ms(),
         blind=blind,
         new_errors=new_group_count(),
+        open_breakers=open_count(),
     )
 
 
@@ -138,6 +142,8 @@ def frame_context(request: HttpRequest) -> dict[str, Any]:
             "run": principal.may(Permission.CHECK_RUN),
             "pause": principal.may(Permission.CHECK_PAUSE),
             "manage_errors": principal.may(Permission.ERRORS_MANAGE),
+            "manage_breakers": principal.may(Permission.BREAKERS_MANAGE),
+            "manage_queues": principal.may(Permission.QUEUES_MANAGE),
             "audit": principal.may(Permission.AUDIT_VIEW),
         },
     }

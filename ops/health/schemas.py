@@ -14,7 +14,7 @@ from ops.health.definition import CommonFields
 from ops.health.selectors import CheckDetail, ResultRow
 from ops.health.selectors.checks import DEFAULT_SORT, SORTS
 from ops.health.trials import Trial
-from ops.probing.kind_schema import schema_of_kinds
+from ops.probing.described import describe_kinds
 
 LIMIT_DEFAULT = 100
 LIMIT_MAX = 500
@@ -36,16 +36,17 @@ _EXAMPLE: dict[str, Any] = {
 }
 
 
-def _schema(*, required: bool) -> dict[str, Any]:
-    return schema_of_kinds(CommonFields, ((kind.name, kind.Config) for kind in KINDS), required=required)
+def _schema_of_kinds(*, required: bool) -> dict[str, Any]:
+    """The JSON schema of a body: the common fields with those of one of the kinds."""
+    return describe_kinds(CommonFields, {kind.name: kind.Config for kind in KINDS}, required=required)
 
 
 def _describe_new(schema: dict[str, Any]) -> None:
-    schema |= {**_schema(required=True), "example": {"entity": "payments-api", **_EXAMPLE}}
+    schema |= {**_schema_of_kinds(required=True), "example": {"entity": "payments-api", **_EXAMPLE}}
 
 
 def _describe_changes(schema: dict[str, Any]) -> None:
-    schema |= {**_schema(required=False), "example": {"interval": "1m", "timeout": "3s"}}
+    schema |= {**_schema_of_kinds(required=False), "example": {"interval": "1m", "timeout": "3s"}}
 
 
 class CheckBody(BaseModel):

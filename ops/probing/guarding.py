@@ -31,6 +31,7 @@ POLICY = FAMILIES.register(
 TRANSPORT_PHASES = frozenset({"dns", "connect", "timeout", "send"})
 """Where a probe ends that did not get through. An answer that is wrong says that the target is there."""
 WATCHED_SECONDS = 60.0
+FAILURE_LENGTH = 120
 FORCED_SECONDS = 5.0
 """How long the list of targets is believed that operators have opened."""
 AGAIN_MS, AGAIN_MAX_MS = 1_000, 5_000
@@ -58,9 +59,13 @@ class Refusal(NamedTuple):
 
 @dataclass(slots=True)
 class _Watch:
-    """A target that failed lately. ``out`` holds when each probe that the fallback let out is over at the latest."""
+    """A target that failed lately, and with what.
+
+    ``out`` holds when each probe that the fallback let out is over at the latest.
+    """
 
     until: float
+    failure: str = ""
     out: deque[float] = field(default_factory=deque)
 
 
@@ -109,14 +114,14 @@ class TargetBreakers:
         standings = self._run(asked)
         return [self._answer(target, standings.get(target)) if target else None for target in targets]
 
-    def note(self, leave: Leave, *, failed: bool) -> None:
-        """How a probe ended that was let out; told with the next question."""
+    def note(self, leave: Leave, failure: str | None) -> None:
+        """How a probe ended that was let out: why it did not get through, or None. Told with the next question."""
         watch = self._watched.get(leave.target)
-        if failed:
+        if failure is not None:
             watch = self._watched.setdefault(leave.target, _Watch(0.0))
-            watch.until = self._monotonic() + WATCHED_SECONDS
+            watch.until, watch.failure = self._monotonic() + WATCHED_SECONDS, failure[:FAILURE_LENGTH]
         if watch is not None:
-            self._notes[leave] += Call.FAILED if failed else Call.FINE
+            self._notes[leave] += Call.FINE if failure is None else Call.FAILED
             if watch.out:
                 watch.out.popleft()
 
@@ -160,9 +165,9 @@ class TargetBreakers:
             watch.until = max(watch.until, now + WATCHED_SECONDS)
         match last.state:
             case BreakerState.OPEN | BreakerState.FORCED_OPEN:
-                return _refuse(target, last)
+                return _refuse(target, last, watch.failure)
             case BreakerState.HALF_OPEN if not standing.permits:
-                return _refuse(target, last)
+                return _refuse(target, last, watch.failure)
         if not standing.is_shared:
             while watch.out and watch.out[0] <= now:
                 watch.out.popleft()
@@ -194,7 +199,7 @@ def _full(target: str) -> str:
     return _PREFIX + target
 
 
-def _refuse(target: str, standing: Standing) -> Refusal:
+def _refuse(target: str, standing: Standing, failure: str) -> Refusal:
     if standing.state is BreakerState.FORCED_OPEN:
         left_ms = max(0, standing.until_ms - standing.at_ms)
         return Refusal(
@@ -206,5 +211,5 @@ def _refuse(target: str, standing: Standing) -> Refusal:
     else:  # others are trying it; at first they are asked for news often
         again_ms = min(max(standing.at_ms - standing.since_ms, AGAIN_MS), AGAIN_MAX_MS)
         what = "is being tried again"
-    again = f"asked again in {describe_duration_ms(again_ms)}"
-    return Refusal(f"not asked: {target} {what}, {standing.reason}; {again}", again_ms)
+    why = f"{standing.reason} ({failure})" if failure else standing.reason
+    return Refusal(f"not asked: {target} {what}, {why}; asked again in {describe_duration_ms(again_ms)}", again_ms)

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from core.errors import FieldError, ValidationFailed
-from core.secrets import MASK
+from core.secrets import MASK, open_sealed, seal, seal_anew
 from core.validation import SUMMARY
 from ops.probing.config import KindConfig
 
@@ -45,6 +45,22 @@ def readable_secrets(stored: KindConfig | None) -> Mapping[Path, SecretStr]:
     if stored is None:
         return {}
     return {path: secret for path, secret in list_secrets(stored) if secret.get_secret_value() != MASK}
+
+
+def sealed_anew(stored: Any, config: type[KindConfig] | None) -> Any:
+    """The stored fields with every secret sealed by the newest key, those included that stand in clear.
+
+    Fields that the kind does not take any more, or takes otherwise, are carried over as they are. Raises
+    ``SecretUnreadable``.
+    """
+    carried = seal_anew(stored)
+    if config is None:
+        return carried
+    try:
+        read = config.model_validate(stored, context={"open": open_sealed})
+    except ValueError:
+        return carried
+    return read.model_dump(mode="json", exclude_defaults=True, context={"seal": seal})
 
 
 def list_secrets(config: KindConfig) -> Iterator[tuple[Path, SecretStr]]:

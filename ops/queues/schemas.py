@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from core.pagination import CURSOR_MAX_LENGTH
 from core.text import Line
 from entities.definition import Name
-from ops.probing.kind_schema import schema_of_kinds
+from ops.probing.described import describe_kinds
 from ops.queues.definition import CommonFields
 from ops.queues.selectors import QueueDetail, SampleSeries
 from ops.queues.services import ShownMessage
@@ -23,16 +23,17 @@ PeekLimit = Annotated[int, Field(ge=1, le=PEEK_MAX)]
 _EXAMPLE = {"name": "emails", "kind": "celery", "url": "redis://127.0.0.1:6390/0", "queue": "celery", "max_size": 100}
 
 
-def _schema(*, required: bool) -> dict[str, Any]:
-    return schema_of_kinds(CommonFields, ((source.name, source.Config) for source in SOURCES), required=required)
+def _describe(*, required: bool) -> dict[str, Any]:
+    kinds = {source.name: source.Config for source in SOURCES}
+    return describe_kinds(CommonFields, kinds, required=required)
 
 
 def _describe_changes(schema: dict[str, Any]) -> None:
-    schema |= {**_schema(required=False), "example": {"max_size": 200, "interval": "30s"}}
+    schema |= {**_describe(required=False), "example": {"max_size": 200, "interval": "30s"}}
 
 
 def _describe_new(schema: dict[str, Any]) -> None:
-    schema |= {**_schema(required=True), "example": {"entity": "payments-api", **_EXAMPLE}}
+    schema |= {**_describe(required=True), "example": {"entity": "payments-api", **_EXAMPLE}}
 
 
 class QueueBody(BaseModel):

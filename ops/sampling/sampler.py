@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 from django.db import DatabaseError, InterfaceError, connection
@@ -174,11 +174,11 @@ class Sampler[S, T](ProbeLoop[Look[S], Sample[S, T]]):
         if self._breakers is None:
             return
         for sample in samples:
-            failed = isinstance(sample.seen, ProbeFailed) and sample.seen.phase in TRANSPORT_PHASES
+            failure = _transport_failure(sample.seen)
             if isinstance(sample.answer, Leave):
-                self._breakers.note(sample.answer, failed=failed)
-            elif failed and sample.answer is None and (name := self._name(sample.source)) is not None:
-                self._breakers.note(Leave(name), failed=True)
+                self._breakers.note(sample.answer, failure)
+            elif failure is not None and sample.answer is None and (name := self._name(sample.source)) is not None:
+                self._breakers.note(Leave(name), failure)
 
     def _name(self, source: S) -> str | None:
         endpoint = self._target(source)
@@ -190,6 +190,8 @@ class Sampler[S, T](ProbeLoop[Look[S], Sample[S, T]]):
         self._tell_breakers(samples)
         try:
             self._sampled.commit(samples)
+            if sooner := [again for sample in samples if (again := _comes_back(sample)) is not None]:
+                self._sampled.schedule.hasten(sooner)
         except (DatabaseError, InterfaceError) as error:
             self._note_database_failure("commit", error)
             return 0
@@ -206,3 +208,15 @@ class Sampler[S, T](ProbeLoop[Look[S], Sample[S, T]]):
     def _note_database_failure(self, step: str, error: Exception) -> None:
         log.error("sampling.database_failed", slice=self._sampled.name, step=step, error=str(error))
         connection.close()
+
+
+def _comes_back(sample: Sample[Any, Any]) -> tuple[int, int] | None:
+    """The key of a source that was not asked, and when its target is asked again."""
+    if isinstance(sample.answer, Refusal) and not sample.answer.by_operator:
+        return sample.slot.key, sample.at_ms + sample.answer.again_ms
+    return None
+
+
+def _transport_failure(seen: object) -> str | None:
+    is_one = isinstance(seen, ProbeFailed) and seen.phase in TRANSPORT_PHASES
+    return str(seen) if is_one else None

@@ -79,6 +79,15 @@ function expire(toast) {
   setTimeout(() => toast.remove(), 6000);
 }
 
+// A form in a menu has done its work: the menu closes, and the focus stays at its button.
+document.addEventListener("acted", (event) => {
+  const menu = event.target.closest?.("details.menu[open]");
+  if (!menu) return;
+  event.target.closest("form")?.reset();
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+
 document.addEventListener("acted", (event) => {
   if (!toasts || !event.detail?.message) return;
   const toast = document.createElement("p");

@@ -33,6 +33,11 @@ function durationWords(seconds) {
   return `${Math.floor(seconds / 86400)} d`;
 }
 
+function tickWords(form, seconds) {
+  if (form === "until") return seconds < 0 ? `in ${durationWords(-seconds)}` : "now";
+  return form === "ago" ? `${durationWords(seconds)} ago` : durationWords(seconds);
+}
+
 function setText(element, text) {
   if (element && element.textContent !== text) element.textContent = text;
 }
@@ -40,8 +45,7 @@ function setText(element, text) {
 function tickTimes() {
   for (const time of document.querySelectorAll("time[data-ms]")) {
     const ms = Number(time.dataset.ms);
-    const words = durationWords((now() - ms) / 1000);
-    setText(time, time.dataset.form === "ago" ? `${words} ago` : words);
+    setText(time, tickWords(time.dataset.form, (now() - ms) / 1000));
     if (!time.dataset.local) {
       time.dataset.local = "1";
       time.title += ` · ${new Date(ms).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" })}`;

@@ -2,8 +2,8 @@
 
 import pytest
 
-from core.clock import from_ms
-from core.templatetags.display import duration_words, latency_words, period_words, since, status
+from core.clock import from_ms, now_ms
+from core.templatetags.display import duration_words, latency_words, period_words, since, status, until
 
 
 @pytest.mark.parametrize(
@@ -31,5 +31,7 @@ def test_a_status_is_glyph_word_and_colour_and_an_unknown_word_is_no_markup() ->
 
 
 def test_a_moment_carries_its_machine_form() -> None:
+    assert ">now</time>" in until(from_ms(1_000))
+    assert ">in 59 s</time>" in until(from_ms(now_ms() + 59_990))
     assert 'data-ms="1000"' in since(from_ms(1_000))
     assert "01 Jan 1970, 00:00:01 UTC" in since(from_ms(1_000))

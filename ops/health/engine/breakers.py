@@ -40,9 +40,9 @@ class EngineBreakers:
             failed = judgement.phase in TRANSPORT_PHASES and judgement.outcome is Status.UNHEALTHY
             if isinstance(answer, Leave):
                 if not judgement.is_fault:
-                    self._targets.note(answer, failed=failed)
+                    self._targets.note(answer, judgement.message if failed else None)
             elif failed and answer is None and (target := target_of(attempt.job.check)) is not None:
-                self._targets.note(Leave(target), failed=True)
+                self._targets.note(Leave(target), judgement.message)
 
 
 def target_of(check: PreparedCheck) -> str | None:

@@ -11,10 +11,3 @@ def newest_sample_ms(*, entity_id: int | None = None) -> int:
     if entity_id is not None:
         states = states.filter(definition__entity_id=entity_id)
     return states.aggregate(newest=Max("last_at_ms"))["newest"] or 0
-
-
-def has_gone_stale(*, since_ms: int, now_ms: int) -> bool:
-    """Whether the freshness of any queue ended in that time, which nobody wrote down."""
-    return QueueState.objects.filter(
-        fresh_until_ms__gte=since_ms, fresh_until_ms__lt=now_ms, next_due_ms__isnull=False
-    ).exists()

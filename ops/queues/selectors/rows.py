@@ -18,6 +18,7 @@ from ops.queues.selectors.source_words import abilities_of, describe_source
 from ops.signals.domain import WORDS
 
 MAX_LIMIT = 500
+NAMES_MAX = 200
 TREND_STEP_MS = 60_000
 TREND_STEPS = 30
 """A trend holds the largest value of each of the last minutes, the running one last."""
@@ -93,6 +94,9 @@ def queue_rows(
     principal: Principal,
     status: str | None = None,
     entity_ref: str | None = None,
+    kind: str | None = None,
+    team: str | None = None,
+    environment: str | None = None,
     q: str | None = None,
     sort: Sort = "trouble",
     limit: int = 50,
@@ -106,7 +110,7 @@ def queue_rows(
     principal.require(Permission.CATALOG_VIEW)
     limit = max(1, min(limit, MAX_LIMIT))
     now = database_now_ms()
-    queues = _narrowed(now, entity_ref=entity_ref, q=q)
+    queues = _narrowed(now, entity_ref=entity_ref, kind=kind, team=team, environment=environment, q=q)
     if status:
         queues = queues.filter(Q(severity__in=_severities(status)))
     if (keys := _ORDERS.get(sort)) is None:
@@ -132,15 +136,50 @@ def queue_row(*, principal: Principal, uid: str) -> QueueRow:
     return _rows([found], now)[0]
 
 
-def status_counts(*, principal: Principal, entity_ref: str | None = None, q: str | None = None) -> dict[str, int]:
+def status_counts(
+    *,
+    principal: Principal,
+    entity_ref: str | None = None,
+    kind: str | None = None,
+    team: str | None = None,
+    environment: str | None = None,
+    q: str | None = None,
+) -> dict[str, int]:
     """How many of the queues that match the filters have which status, by its word."""
     principal.require(Permission.CATALOG_VIEW)
-    queues = _narrowed(database_now_ms(), entity_ref=entity_ref, q=q).order_by()
+    narrow = {"entity_ref": entity_ref, "kind": kind, "team": team, "environment": environment, "q": q}
+    queues = _narrowed(database_now_ms(), **narrow).order_by()
     counts = queues.values("severity").annotate(queues=Count("id")).values_list("severity", "queues")
     return {WORDS[severity]: count for severity, count in counts}
 
 
-def _narrowed(now_ms: int, *, entity_ref: str | None = None, q: str | None = None) -> QuerySet[Any]:
+@dataclass(frozen=True, slots=True)
+class QueueNames:
+    """What queues can be filtered by, in order."""
+
+    entities: tuple[str, ...]
+    kinds: tuple[str, ...]
+    environments: tuple[str, ...]
+
+
+def queue_names() -> QueueNames:
+    """At most ``NAMES_MAX`` of each."""
+
+    def distinct(field: str) -> tuple[str, ...]:
+        return tuple(Queue.objects.order_by(field).values_list(field, flat=True).distinct()[:NAMES_MAX])
+
+    return QueueNames(distinct("entity__name"), distinct("kind"), distinct("entity__environment"))
+
+
+def _narrowed(
+    now_ms: int,
+    *,
+    entity_ref: str | None = None,
+    kind: str | None = None,
+    team: str | None = None,
+    environment: str | None = None,
+    q: str | None = None,
+) -> QuerySet[Any]:
     queues = Queue.objects.annotate(
         severity=effective.severity(now_ms),
         since_ms=effective.since_ms(now_ms),
@@ -150,6 +189,13 @@ def _narrowed(now_ms: int, *, entity_ref: str | None = None, q: str | None = Non
     if entity_ref:
         ref = _plain(entity_ref, "entity")
         queues = queues.filter(Q(entity__name=ref) | Q(entity__uid=ref))
+    for field, name, value in (
+        ("kind", "kind", kind),
+        ("entity__team__name", "team", team),
+        ("entity__environment", "environment", environment),
+    ):
+        if value:
+            queues = queues.filter(**{field: _plain(value, name)})
     if q:
         part = _plain(q, "q")
         queues = queues.filter(Q(name__icontains=part) | Q(entity__name__icontains=part))

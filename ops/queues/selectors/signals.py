@@ -1,16 +1,22 @@
 """What queues say of their entities."""
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import ClassVar
 
 from django.db.models import Max, Min
 
 from ops.queues.models import Queue
 from ops.queues.selectors import effective
-from ops.signals.domain import Reason, Signal, Standing, Status
+from ops.signals.domain import Reason, Signal, Standing, Status, worst_standings
 
 
 class QueueSignals:
     """See ``ops.signals.port.SignalSource``. Freshness counts when it is read: what is stale is unknown."""
+
+    went_stale: ClassVar[str] = (
+        "SELECT 1 FROM ops_queuestate WHERE fresh_until_ms >= %(seen)s AND fresh_until_ms < {now} "
+        "AND next_due_ms IS NOT NULL"
+    )
 
     def standings(self, now_ms: int) -> Mapping[int, Standing]:
         rows = (
@@ -20,12 +26,7 @@ class QueueSignals:
             .annotate(first=Min("since"), last=Max("since"))
             .values_list("entity_id", "severity", "first", "last")
         )
-        own: dict[int, Standing] = {}
-        for entity_id, severity, first, last in rows:
-            if entity_id not in own or severity > own[entity_id].severity:
-                # Fine since the last of its queues became so; in trouble since the first did.
-                own[entity_id] = Standing(severity, first if severity > 0 else last)
-        return own
+        return worst_standings(rows)
 
     def reasons(self, entity_ids: Collection[int] | None, now_ms: int) -> Iterable[Reason]:
         queues = Queue.objects.all() if entity_ids is None else Queue.objects.filter(entity_id__in=entity_ids)

@@ -25,8 +25,8 @@ def describe_source(kind: str, config: Mapping[str, Any]) -> str:
     """``url redis://127.0.0.1:6390/0, queue celery``: the fields that were set, without secrets, cut."""
     source = SOURCES.get(kind)
     shown = source.Config.masked(config) if source else dict.fromkeys(config, REDACTED)
-    parts = (f"{name} {_flat(redact(value, name))}" for name, value in shown.items())
-    text = ", ".join(parts)
+    order = list(source.Config.model_fields) if source else sorted(shown)  # a database may keep another one
+    text = ", ".join(f"{name} {_flat(redact(shown[name], name))}" for name in order if name in shown)
     return text if len(text) <= _LENGTH else f"{text[: _LENGTH - 1]}…"
 
 

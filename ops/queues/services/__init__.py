@@ -9,8 +9,10 @@ from ops.queues.services.definitions import (
     save_queues,
     update_queue,
 )
+from ops.queues.services.encryption import encrypt_secrets
 from ops.queues.services.lifecycle import QueueLifecycle
 from ops.queues.services.messages import (
+    PEEK_MAX,
     ShownMessage,
     discard_dead,
     pause_consumers,
@@ -22,12 +24,14 @@ from ops.queues.services.messages import (
 )
 
 __all__ = [
+    "PEEK_MAX",
     "QueueLifecycle",
     "QueueVersion",
     "ShownMessage",
     "create_queue",
     "delete_queue",
     "discard_dead",
+    "encrypt_secrets",
     "pause_consumers",
     "pause_queue",
     "peek",

@@ -5,9 +5,8 @@ when it failed. Peeking is audited too: payloads can be personal.
 """
 
 import asyncio
-import concurrent.futures
 import threading
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -25,7 +24,7 @@ from ops.queues.models import Queue
 from ops.queues.payloads import shown_body, shown_headers
 from ops.queues.prepared import PreparedQueue, prepare_queue
 from ops.queues.services import schedule
-from ops.queues.services.records import find_for_update, find_queue, record_queue_action
+from ops.queues.services.records import audit_queue_action, find_queue, note_queue_action
 from ops.queues.sources.source import DeadLettered, Message, Pausable, Peekable, Purgeable
 
 log = structlog.get_logger(__name__)
@@ -52,12 +51,16 @@ def peek(*, principal: Principal, uid: str, limit: int = 20) -> list[ShownMessag
 
     Raises ``NotFound``, ``Conflict`` for a source that cannot, ``Unavailable`` when it fails.
     """
-    return _look_at(principal, uid, "queue.peek", Peekable, lambda source: source.peek, limit=limit)
+    limit = max(1, min(limit, PEEK_MAX))
+    asked = _Action("queue.peek", Peekable, lambda source, *to: source.peek(*to, limit=limit))
+    return _show(asked.run_to_look(principal, _find(principal, uid)), limit)
 
 
 def peek_dead(*, principal: Principal, uid: str, limit: int = 20) -> list[ShownMessage]:
     """As ``peek``, of the messages that were given up."""
-    return _look_at(principal, uid, "queue.peek_dead", DeadLettered, lambda source: source.peek_dead, limit=limit)
+    limit = max(1, min(limit, PEEK_MAX))
+    asked = _Action("queue.peek_dead", DeadLettered, lambda source, *to: source.peek_dead(*to, limit=limit))
+    return _show(asked.run_to_look(principal, _find(principal, uid)), limit)
 
 
 def purge(*, principal: Principal, uid: str, confirm: str) -> int:
@@ -65,47 +68,44 @@ def purge(*, principal: Principal, uid: str, confirm: str) -> int:
 
     Raises as ``peek``, and ``ValidationFailed`` for another name.
     """
-    principal.require(Permission.QUEUES_MANAGE)
-    queue = find_queue(uid)
+    queue = _find(principal, uid)
     if confirm != queue.name:
         wrong = FieldError("confirm", f"type the name of the queue, {queue.name}")
         raise ValidationFailed("The purge is not confirmed", errors=(wrong,))
-    return _act(principal, queue, "queue.purge", Purgeable, lambda source, *to: source.purge(*to))
+    return _Action("queue.purge", Purgeable, lambda source, *to: source.purge(*to)).run(principal, queue)
 
 
 def pause_consumers(*, principal: Principal, uid: str) -> int:
     """Stop consuming; how many consumers took notice. Raises as ``peek``."""
-    principal.require(Permission.QUEUES_MANAGE)
-    return _act(
-        principal, find_queue(uid), "queue.pause_consumers", Pausable, lambda source, *to: source.pause(*to)
-    )  # fmt: skip
+    asked = _Action("queue.pause_consumers", Pausable, lambda source, *to: source.pause(*to))
+    return asked.run(principal, _find(principal, uid))
 
 
 def resume_consumers(*, principal: Principal, uid: str) -> int:
     """Consume again; how many consumers took notice. Raises as ``peek``."""
-    principal.require(Permission.QUEUES_MANAGE)
-    return _act(
-        principal, find_queue(uid), "queue.resume_consumers", Pausable, lambda source, *to: source.resume(*to)
-    )  # fmt: skip
+    asked = _Action("queue.resume_consumers", Pausable, lambda source, *to: source.resume(*to))
+    return asked.run(principal, _find(principal, uid))
 
 
 def retry_dead(*, principal: Principal, uid: str, keys: Sequence[str]) -> int:
-    """Put dead messages back into their queue; how many were found. Raises as ``peek`` and ``ValidationFailed``."""
-    principal.require(Permission.QUEUES_MANAGE)
+    """Put dead messages back into their queue; how many were found. Raises as ``peek``, and ``ValidationFailed``."""
+    queue = _find(principal, uid)
     _refuse_keys(keys)
-    return _act(
-        principal, find_queue(uid), "queue.retry_dead", DeadLettered, lambda source, *to: source.retry_dead(*to, keys)
-    )  # fmt: skip
+    asked = _Action("queue.retry_dead", DeadLettered, lambda source, *to: source.retry_dead(*to, keys))
+    return asked.run(principal, queue)
 
 
 def discard_dead(*, principal: Principal, uid: str, keys: Sequence[str]) -> int:
     """Delete dead messages; how many were found. Raises as ``retry_dead``."""
-    principal.require(Permission.QUEUES_MANAGE)
+    queue = _find(principal, uid)
     _refuse_keys(keys)
-    return _act(
-        principal, find_queue(uid), "queue.discard_dead", DeadLettered,
-        lambda source, *to: source.discard_dead(*to, keys),
-    )  # fmt: skip
+    asked = _Action("queue.discard_dead", DeadLettered, lambda source, *to: source.discard_dead(*to, keys))
+    return asked.run(principal, queue)
+
+
+def _find(principal: Principal, uid: str) -> Queue:
+    principal.require(Permission.QUEUES_MANAGE)
+    return find_queue(uid)
 
 
 def _refuse_keys(keys: Sequence[str]) -> None:
@@ -114,71 +114,79 @@ def _refuse_keys(keys: Sequence[str]) -> None:
         raise ValidationFailed("The messages are not named", errors=(wrong,))
 
 
-def _look_at(
-    principal: Principal, uid: str, action: str, ability: Any, method: Callable[[Any], Any], *, limit: int
-) -> list[ShownMessage]:
-    principal.require(Permission.QUEUES_MANAGE)
-    queue = find_queue(uid)
-    limit = max(1, min(limit, PEEK_MAX))
-    prepared = _prepare(queue, ability, action)
-    found: Sequence[Message] = _ask(
-        principal, queue, action, lambda context: method(prepared.source)(prepared.config, context, limit=limit)
-    )
-    _record(principal, uid, action, {"messages": len(found)}, changed=False)
+def _show(messages: Sequence[Message], limit: int) -> list[ShownMessage]:
     return [
         ShownMessage(
-            message.key, shown_body(message.body), message.size_bytes, message.age_seconds,
-            shown_headers(message.headers),
+            key=message.key,
+            body=shown_body(message.body),
+            size_bytes=message.size_bytes,
+            age_seconds=message.age_seconds,
+            headers=shown_headers(message.headers),
         )
-        for message in found[:limit]
-    ]  # fmt: skip
+        for message in messages[:limit]
+    ]
 
 
-def _act(principal: Principal, queue: Queue, action: str, ability: Any, call: Callable[..., Awaitable[int]]) -> int:
-    prepared = _prepare(queue, ability, action)
-    count: int = _ask(principal, queue, action, lambda context: call(prepared.source, prepared.config, context))
-    _record(principal, queue.uid, action, {"count": count}, changed=True)
-    return count
+@dataclass(frozen=True, slots=True)
+class _Action:
+    """``call`` is given a source that fulfils ``ability``, its fields, and the context."""
 
+    name: str
+    ability: Any
+    call: Callable[..., Awaitable[Any]]
 
-def _prepare(queue: Queue, ability: Any, action: str) -> PreparedQueue:
-    prepared = prepare_queue(queue)
-    if prepared.defect:
-        raise Conflict(f"{queue.name} cannot be reached: {prepared.defect}")
-    if not isinstance(prepared.source, ability):
-        raise Conflict(f"A queue of the kind {queue.kind} cannot do this: {action.partition('.')[2].replace('_', ' ')}")
-    return prepared
+    def run_to_look(self, principal: Principal, queue: Queue) -> Sequence[Message]:
+        found: Sequence[Message] = self._ask(principal, queue)
+        with changing():
+            audit_queue_action(principal, self.name, queue, after={"messages": len(found)})
+        return found
 
+    def run(self, principal: Principal, queue: Queue) -> int:
+        """Afterwards the queue is looked at, so that pages show what became of it."""
+        count: int = self._ask(principal, queue)
+        with changing():
+            now = database_now_ms()
+            audit_queue_action(principal, self.name, queue, after={"count": count})
+            note_queue_action(principal, self.name, queue, now_ms=now, words=str(count))
+            schedule.bring_forward(queue.pk, now_ms=now)
+            mark_changed()
+        return count
 
-def _ask[A](principal: Principal, queue: Queue, action: str, call: Callable[[ProbeContext], Awaitable[A]]) -> A:
-    """Raises ``Unavailable``; then it is not known how far it came."""
+    def _ask(self, principal: Principal, queue: Queue) -> Any:
+        """Raises ``Conflict``, and ``Unavailable``; then it is not known how far it came."""
+        prepared = prepare_queue(queue)
+        if prepared.defect:
+            raise Conflict(f"{queue.name} cannot be reached: {prepared.defect}")
+        if not isinstance(prepared.source, self.ability):
+            words = self.name.removeprefix("queue.").replace("_", " ")
+            raise Conflict(f"A queue of the kind {queue.kind} does not offer this: {words}")
+        failure = ""
+        try:
+            return _run(self._within_time(prepared))
+        except ProbeFailed as failed:
+            failure = failed.message
+        except TimeoutError:
+            failure = f"no answer within {ACTION_SECONDS:g} s"
+        except Exception as error:
+            log.exception("queues.action_crashed", action=self.name, kind=queue.kind)
+            failure = f"the action itself failed: {type(error).__name__}"
+        with changing():
+            audit_queue_action(principal, self.name, queue, after={"failed": failure[:200]})
+        raise Unavailable(f"{queue.name}: {failure}")
 
-    async def within_time() -> A:
+    async def _within_time(self, prepared: PreparedQueue) -> Any:
         async with asyncio.timeout(ACTION_SECONDS):
-            return await call(ProbeContext(ACTION_SECONDS, current_policy()))
+            return await self.call(prepared.source, prepared.config, ProbeContext(ACTION_SECONDS, current_policy()))
 
-    running = asyncio.run_coroutine_threadsafe(within_time(), _loop())
+
+def _run(action: Coroutine[Any, Any, Any]) -> Any:
+    """Raises what the action does, and ``TimeoutError`` for one that does not end by itself."""
+    running = asyncio.run_coroutine_threadsafe(action, _loop())
     try:
         return running.result(timeout=ACTION_SECONDS + 0.5)
-    except ProbeFailed as failed:
-        message = failed.message
-    except (TimeoutError, concurrent.futures.TimeoutError):
+    except TimeoutError:
         running.cancel()
-        message = f"no answer within {ACTION_SECONDS:g} s"
-    except Exception as error:
-        log.exception("queues.action_crashed", action=action, kind=queue.kind)
-        message = f"the action itself failed: {type(error).__name__}"
-    _record(principal, queue.uid, action, {"failed": message[:200]}, changed=False)
-    raise Unavailable(f"{queue.name}: {message}")
-
-
-@changing()
-def _record(principal: Principal, uid: str, action: str, after: dict[str, Any], *, changed: bool) -> None:
-    queue, now = find_for_update(uid), database_now_ms()
-    record_queue_action(principal, action, queue, now_ms=now, after=after)
-    if changed:
-        schedule.bring_forward(queue.pk, now_ms=now)
-        mark_changed()
+        raise
 
 
 @cache

@@ -40,15 +40,36 @@ def record_queue_action(
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
 ) -> None:
+    audit_queue_action(
+        principal,
+        action,
+        queue,
+        before=None if before is None else mask_document(before, kind=before.get("kind", queue.kind)),
+        after=None if after is None else mask_document(after, kind=queue.kind),
+    )
+    fields = ", ".join(after) if action == "queue.update" and after else ""
+    note_queue_action(principal, action, queue, now_ms=now_ms, words=fields)
+
+
+def audit_queue_action(
+    principal: Principal,
+    action: str,
+    queue: Queue,
+    *,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> None:
     record_action(
         principal=principal,
         action=action,
         target_type="queue",
         target_uid=queue.uid,
         target_name=f"{queue.entity.name}/{queue.name}",
-        before=None if before is None else mask_document(before, kind=before.get("kind", queue.kind)),
-        after=None if after is None else mask_document(after, kind=queue.kind),
+        before=before,
+        after=after,
     )
-    fields = ", ".join(after) if action == "queue.update" and after else ""
-    message = f"by {principal.name}" + (f": {fields}" if fields else "")
+
+
+def note_queue_action(principal: Principal, action: str, queue: Queue, *, now_ms: int, words: str = "") -> None:
+    message = f"by {principal.name}" + (f": {words}" if words else "")
     record_entries([NewEntry(queue.entity_id, at_ms=now_ms, kind=action, subject=queue.name, message=message)])

@@ -46,6 +46,9 @@ class LostStorage:
     def take_transitions(self, limit: int) -> list[Transition]:
         raise StorageLost("gone")
 
+    def history(self, limit: int) -> list[Transition]:
+        raise StorageLost("gone")
+
 
 @pytest.fixture
 def target() -> Target:

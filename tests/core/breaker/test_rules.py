@@ -174,6 +174,7 @@ def test_each_transition_is_told_once(breaker: One, clock: Clock) -> None:
     ]  # fmt: skip
     assert (told[0].reason, told[0].until_ms, told[0].generation) == ("4 of 4 calls failed", START_MS + 1_000, 1)
     assert breaker.storage.take_transitions(10) == []
+    assert breaker.storage.history(2) == told[::-1]
     assert breaker.name in breaker.storage.names()
 
 

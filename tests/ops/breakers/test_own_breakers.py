@@ -209,3 +209,20 @@ def test_a_scrape_tells_the_state_of_each(client: Client) -> None:
     assert "quarterdeck_own_breaker_store_up 1\n" in text
     assert 'quarterdeck_own_breaker_state{breaker="target:ho\\"st:80",state="open"} 1\n' in text
     assert 'quarterdeck_own_breaker_state{breaker="target:ho\\"st:80",state="closed"} 0\n' in text
+
+
+def test_the_latest_transitions_are_listed(client_of: Any, name: str) -> None:
+    fail(name)
+    api(client_of(Role.OPERATOR), f"/breakers/own/{name}/close", "post", reason="it is back")
+    newest, oldest = api(client_of(Role.VIEWER), "/breakers/own/transitions").json()["items"]
+    assert (oldest["before"], oldest["after"], oldest["reason"]) == ("closed", "open", "24 of 24 calls failed")
+    assert (newest["before"], newest["after"]) == ("open", "closed")
+    assert newest["reason"] == "it is back (user:operator)"
+
+
+def test_a_command_ends_in_time_when_nobody_asks_for_its_target(storage: RedisStorage, name: str) -> None:
+    force = Operation(name, POLICY, "command", state=BreakerState.FORCED_OPEN, until_ms=now_ms() - 60_000)
+    storage.run([force])
+    assert storage.forced_open() == {name}
+    tell_own_transitions()
+    assert storage.forced_open() == frozenset()

@@ -76,7 +76,7 @@ def breakers(store: Store, clock: Clock) -> TargetBreakers:
 def fail(breakers: TargetBreakers, times: int, *, target: str = TARGET) -> None:
     for answer in breakers.ask([target] * times):
         assert isinstance(answer, Leave)
-        breakers.note(answer, failed=True)
+        breakers.note(answer, "connection refused")
 
 
 def ask(breakers: TargetBreakers, *targets: str | None) -> list[Leave | Refusal | None]:
@@ -96,7 +96,7 @@ def test_a_target_is_named_by_host_and_port(endpoint: Endpoint, name: str) -> No
 
 def test_nobody_failed_nobody_is_asked(breakers: TargetBreakers, store: Store) -> None:
     assert ask(breakers, TARGET, None) == [Leave(TARGET), None]
-    breakers.note(Leave(TARGET), failed=False)
+    breakers.note(Leave(TARGET), None)
     assert not breakers.is_watching()
     assert store.runs == []
 
@@ -125,7 +125,10 @@ def test_an_open_target_is_refused_and_others_are_not(breakers: TargetBreakers) 
     refusal, leave = ask(breakers, TARGET, OTHER)
     assert isinstance(refusal, Refusal)
     assert refusal.again_ms == POLICY.open_ms + AGAIN_MS
-    assert refusal.message == f"not asked: {TARGET} is failing, 20 of 20 calls failed; asked again in 5 s"
+    assert (
+        refusal.message
+        == f"not asked: {TARGET} is failing, 20 of 20 calls failed (connection refused); asked again in 5 s"
+    )
     assert leave == Leave(OTHER)
 
 
@@ -152,7 +155,7 @@ def test_the_trials_decide_and_the_others_wait(breakers: TargetBreakers, clock: 
     assert isinstance(late, Refusal)
     assert late.again_ms == 3_000
     for trial in trials:
-        breakers.note(trial, failed=False)
+        breakers.note(trial, None)
     assert all(isinstance(answer, Leave) and not answer.permit for answer in ask(breakers, *[TARGET] * 9))
 
 
@@ -160,7 +163,7 @@ def test_a_target_that_answers_some_is_asked_by_all(breakers: TargetBreakers) ->
     fail(breakers, 17)
     for answer in ask(breakers, *[TARGET] * 3):
         assert isinstance(answer, Leave)
-        breakers.note(answer, failed=False)
+        breakers.note(answer, None)
     assert all(isinstance(answer, Leave) for answer in ask(breakers, *[TARGET] * 3))
 
 
@@ -214,7 +217,7 @@ def test_without_the_store_few_probes_of_a_failing_target_are_out_at_once(
     (refusal,) = ask(breakers, TARGET)
     assert isinstance(refusal, Refusal)
     assert refusal.message == f"not asked: {TARGET} is failing, and 8 are asking it; asked again in 1 s"
-    breakers.note(out[0], failed=True)
+    breakers.note(out[0], "connection refused")
     assert isinstance(ask(breakers, TARGET)[0], Leave)
 
 
@@ -230,6 +233,6 @@ def test_probes_that_never_end_give_their_places_back(breakers: TargetBreakers, 
     fail(breakers, ALONE_CALLS)
     ask(breakers, *[TARGET] * ALONE_CALLS)
     clock.seconds += POLICY.lease_ms / 1_000
-    breakers.note(Leave(TARGET), failed=True)  # it is watched still
+    breakers.note(Leave(TARGET), "connection refused")  # it is watched still
     answers: list[Any] = ask(breakers, TARGET)
     assert isinstance(answers[0], Leave)

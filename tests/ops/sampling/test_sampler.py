@@ -14,7 +14,7 @@ from core.clock import database_now_ms
 from core.egress import AddressPolicy, Endpoint
 from ops.health.models import CheckState
 from ops.probing.attempt import attempt
-from ops.probing.guarding import TargetBreakers
+from ops.probing.guarding import POLICY, TargetBreakers
 from ops.probing.probe import ProbeContext, ProbeFailed
 from ops.sampling.sampler import Sample, Sampler
 from ops.scheduling.claim import Schedule, Slot
@@ -144,6 +144,19 @@ def test_a_broker_that_is_gone_is_not_asked_for_every_queue(make_sampler: MakeSa
     assert doors.looks == 24
     assert [failed.phase for failed in failures(doors)] == ["connect"] * 24 + ["circuit"] * 24
     assert failures(doors)[-1].message.startswith(f"not asked: 127.0.0.1:{doors.port} is failing")
+
+
+def test_a_source_that_was_not_asked_comes_back_within_seconds(make_sampler: MakeSampler) -> None:
+    for _ in range(24):
+        make_check(interval_ms=600_000)
+    sampler = make_sampler(Doors(free_port()), **guarded())
+    sampler.run_due()
+    make_due()
+    sampler.run_due()
+    now = database_now_ms()
+    for state in CheckState.objects.all():
+        assert state.next_due_ms is not None
+        assert state.next_due_ms - now <= POLICY.open_ms + 2_000
 
 
 def test_sources_that_answer_are_no_call_of_the_store(make_sampler: MakeSampler) -> None:

@@ -57,6 +57,9 @@ class Counting:
     def take_transitions(self, limit: int) -> list[Transition]:
         return self._storage.take_transitions(limit)
 
+    def history(self, limit: int) -> list[Transition]:
+        return self._storage.history(limit)
+
 
 @pytest.fixture
 def clock() -> Clock:
@@ -115,7 +118,9 @@ def test_a_target_that_refuses_everybody_is_left_alone_and_its_checks_say_so(
 
     run_all(engine)
 
-    assert messages() == {f"not asked: 127.0.0.1:{port} is failing, 24 of 24 calls failed; asked again in 5 s"}
+    assert messages() == {
+        f"not asked: 127.0.0.1:{port} is failing, 24 of 24 calls failed (connection refused); asked again in 5 s"
+    }
     assert set(CheckState.objects.values_list("last_outcome", flat=True)) == {Status.UNHEALTHY}
     assert CheckResult.objects.count() == 2 * MANY
 
@@ -175,7 +180,9 @@ def test_a_target_that_is_back_is_found_by_the_trials_and_then_asked_by_all(
         run_all(engine)
 
     assert CheckState.objects.filter(status=Status.HEALTHY).count() == MANY
-    waited = ResultDetail.objects.filter(message__contains=" is being tried again, 24 of 24 calls failed; ")
+    waited = ResultDetail.objects.filter(
+        message__contains=" is being tried again, 24 of 24 calls failed (connection refused); "
+    )
     assert waited.count() >= MANY - POLICY.permits
     assert {detail.phase for detail in waited} == {"circuit"}
 
@@ -256,6 +263,16 @@ def test_without_the_shared_store_the_engine_judges_by_itself(
     run_all(engine)
     assert {message.partition(",")[0] for message in messages()} == {f"not asked: 127.0.0.1:{port} is failing"}
     assert CheckResult.objects.count() == 1 + 2 * (MANY + 1)
+
+
+def test_a_store_that_hangs_holds_up_no_check(make_guarded: MakeGuarded, port: int) -> None:
+    checks_of(port)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        engine = make_guarded(RedisStorage(f"redis://127.0.0.1:{silent.getsockname()[1]}/0"))
+        run_all(engine)
+        assert messages() == {"connection refused"}
+        run_all(engine)
+        assert all(message.startswith("not asked") for message in messages())
 
 
 def test_what_an_operator_stopped_is_unknown_until_the_end(

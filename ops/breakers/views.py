@@ -1,0 +1,81 @@
+"""What the buttons of breaker pages do. Pages that show breakers compose in ``ops.dashboard``."""
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_POST
+
+from core.authentication import request_principal
+from core.errors import FieldError, ValidationFailed
+from core.pages import acted
+from core.permissions import Permission, requires
+from ops.breakers import own_services, services
+from ops.breakers.domain import Action
+from ops.breakers.own_services import HOLD_CHOICES, REASON_MAX
+
+_DONE = {
+    Action.FORCE_OPEN: "Forced open",
+    Action.CLOSE: "Closed",
+    Action.DISABLE: "Disabled",
+    Action.RESET: "Reset",
+}
+
+
+@requires(Permission.BREAKERS_MANAGE)
+@require_POST
+def breaker_control(request: HttpRequest, uid: str, action: Action) -> HttpResponse:
+    """``reason`` is one line; every instance that takes the action is asked."""
+    reason = _reason(request)
+    if not (reason.isprintable() and 0 < len(reason) <= REASON_MAX):
+        raise ValidationFailed(
+            "Say why", errors=(FieldError("reason", f"one line of at most {REASON_MAX} characters"),)
+        )
+    outcome = services.control_breaker(principal=request_principal(request), uid=uid, action=action, reason=reason)
+    done, failed = len(outcome.done), len(outcome.failed)
+    said = f"{_DONE[action]} on {done} instance{'' if done == 1 else 's'}"
+    return acted(request, f"{said}, {failed} did not do it" if failed else said)
+
+
+@requires(Permission.BREAKERS_MANAGE)
+@require_POST
+def own_force_open(request: HttpRequest, name: str) -> HttpResponse:
+    """``for`` is one of ``HOLD_CHOICES``, and ``reason`` one line."""
+    span, expires_in_ms = _span(request)
+    own_services.force_open(
+        principal=request_principal(request), name=name, reason=_reason(request), expires_in_ms=expires_in_ms
+    )
+    return acted(request, f"Forced {name} open for {span}")
+
+
+@requires(Permission.BREAKERS_MANAGE)
+@require_POST
+def own_disable(request: HttpRequest, name: str) -> HttpResponse:
+    """``for`` is one of ``HOLD_CHOICES``, and ``reason`` one line."""
+    span, expires_in_ms = _span(request)
+    own_services.disable(
+        principal=request_principal(request), name=name, reason=_reason(request), expires_in_ms=expires_in_ms
+    )
+    return acted(request, f"Disabled {name} for {span}")
+
+
+@requires(Permission.BREAKERS_MANAGE)
+@require_POST
+def own_close(request: HttpRequest, name: str) -> HttpResponse:
+    own_services.close(principal=request_principal(request), name=name, reason=_reason(request))
+    return acted(request, f"Closed {name}")
+
+
+@requires(Permission.BREAKERS_MANAGE)
+@require_POST
+def own_reset(request: HttpRequest, name: str) -> HttpResponse:
+    own_services.reset(principal=request_principal(request), name=name, reason=_reason(request))
+    return acted(request, f"Reset {name}")
+
+
+def _reason(request: HttpRequest) -> str:
+    return request.POST.get("reason", "").strip()
+
+
+def _span(request: HttpRequest) -> tuple[str, int]:
+    span = request.POST.get("for", "")
+    if span not in HOLD_CHOICES:
+        raise ValidationFailed("Say for how long", errors=(FieldError("for", f"one of {', '.join(HOLD_CHOICES)}"),))
+    return span, HOLD_CHOICES[span]

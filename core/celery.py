@@ -44,10 +44,12 @@ app.conf.update(
         "breakers.sample": {"task": "breakers.sample", "schedule": 1.0, "options": {"expires": 2.0}},
         "breakers.prune": {"task": "breakers.prune", "schedule": 600.0, "options": {"expires": 600.0}},
         "errors.prune": {"task": "errors.prune", "schedule": 300.0, "options": {"expires": 300.0}},
+        "queues.sample": {"task": "queues.sample", "schedule": 1.0, "options": {"expires": 2.0}},
+        "queues.prune": {"task": "queues.prune", "schedule": 600.0, "options": {"expires": 600.0}},
         "health.roll_up": {"task": "health.roll_up", "schedule": 60.0, "options": {"expires": 60.0}},
         "health.prune_results": {"task": "health.prune_results", "schedule": 600.0, "options": {"expires": 600.0}},
     },
 )
 connect_worker_signals()
-app.autodiscover_tasks(["ops.health", "ops.breakers", "ops.errors"])
+app.autodiscover_tasks(["ops.health", "ops.queues", "ops.breakers", "ops.errors"])
 app.autodiscover_tasks(["ops.breakers"], related_name="own_tasks")

@@ -115,6 +115,11 @@ class Config(BaseSettings):
         description="Networks that checks may reach although refused by default: loopback, the platform's own stores.",
         json_schema_extra={**allowed("networks such as 127.0.0.0/8,::1/128, separated by commas; empty: none")},
     )
+    sqlite_queues_dir: Path | None = Field(
+        default=None,
+        description="Folder of the SQLite files that queues of the kind `sql` may read; unset: none.",
+        json_schema_extra={**allowed("a folder")},
+    )
     connectivity_target: str | None = Field(
         default=None,
         description="Who tells whether our own network works, asked when a check fails; unset: nobody.",

@@ -36,3 +36,7 @@ def new_breaker_uid() -> str:
 
 def new_breaker_source_uid() -> str:
     return f"bsr_{uuid7_hex()}"
+
+
+def new_queue_uid() -> str:
+    return f"que_{uuid7_hex()}"

@@ -8,6 +8,7 @@ Those who wait for their turn meanwhile cannot wait as long again: for a moment 
 import time
 from typing import Any
 
+from django.db.backends.postgresql.base import DatabaseWrapper
 from psycopg import Connection, OperationalError, errors
 from psycopg.abc import RV, PQGen
 
@@ -33,6 +34,19 @@ def note_silence() -> None:
 def is_silent() -> bool:
     """Whether the database was waited for in vain just now."""
     return time.monotonic() < _silent_until
+
+
+_inherited: list[object] = []
+
+
+def forget_inherited_pools() -> None:
+    """Belongs behind a fork. The pools of the parent have threads that are not here, and sockets that are not ours.
+
+    They are kept, unused, because to collect one would say goodbye to the server in the parent's name.
+    """
+    pools: dict[str, object] = vars(DatabaseWrapper)["_connection_pools"]  # Django has no way to leave one alone
+    _inherited.extend(pools.values())
+    pools.clear()
 
 
 class BoundedConnection(Connection[Any]):

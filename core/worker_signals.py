@@ -7,6 +7,7 @@ from celery import signals
 
 from core.config import get_config
 from core.lifeline import die_with_parent
+from core.postgresql import forget_inherited_pools
 from core.telemetry.error_reports import report_error, start_error_reports
 from core.telemetry.tracing import start_tracing
 
@@ -15,8 +16,14 @@ def _keep_logging(**_kwargs: Any) -> None:
     """A receiver of this signal stops Celery from replacing the handlers of ``core.telemetry.logging``."""
 
 
+def _set_up_main_process(**_kwargs: Any) -> None:
+    """It tells of tasks whose process was lost or took too long."""
+    start_error_reports(get_config(), role="worker")
+
+
 def _set_up_pool_process(**_kwargs: Any) -> None:
     die_with_parent(os.getppid())
+    forget_inherited_pools()
     start_tracing()
     start_error_reports(get_config(), role="worker")
 
@@ -35,6 +42,7 @@ def _report_failed_task(
 
 def connect_worker_signals() -> None:
     signals.setup_logging.connect(_keep_logging, weak=False)
+    signals.worker_init.connect(_set_up_main_process, weak=False)
     signals.worker_process_init.connect(_set_up_pool_process, weak=False)
     signals.beat_init.connect(_set_up_scheduler, weak=False)
     signals.task_failure.connect(_report_failed_task, weak=False)

@@ -10,6 +10,7 @@ from ops.health.api import router as health_router
 from ops.health.history_api import router as history_router
 from ops.health.ping_api import router as ping_router
 from ops.journal.api import router as journal_router
+from ops.queues.api import router as queues_router
 from ops.statuses.api import router as statuses_router
 
 router = Router()
@@ -21,4 +22,5 @@ router.add_router("", journal_router)
 router.add_router("", errors_router)
 router.add_router("", own_breakers_router)  # before the other, which takes any name after /breakers
 router.add_router("", breakers_router)
+router.add_router("", queues_router)
 router.add_router("", breaker_sources_router)

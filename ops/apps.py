@@ -18,12 +18,16 @@ class OpsConfig(AppConfig):
         from ops.health.catalog import ChecksSection  # noqa: PLC0415
         from ops.health.check_ins import take_check_in  # noqa: PLC0415
         from ops.health.services import CheckLifecycle  # noqa: PLC0415
+        from ops.queues.catalog import QueuesSection  # noqa: PLC0415
+        from ops.queues.services import QueueLifecycle  # noqa: PLC0415
         from ops.statuses.selectors import entity_statuses  # noqa: PLC0415
 
         register_status_source(entity_statuses)
         register_lifecycle_listener(CheckLifecycle())
+        register_lifecycle_listener(QueueLifecycle())
         register_lifecycle_listener(BreakerLifecycle())
         SECTIONS.register("checks", ChecksSection())
+        SECTIONS.register("queues", QueuesSection())
         SECTIONS.register("breakers", BreakersSection())
         ITEM_HANDLERS.register("check_in", take_check_in)
         keep_errors_in(OWN_ERRORS.keep)

@@ -30,6 +30,7 @@ from ops.health.models import (
     StatusChange,
 )
 from ops.journal.models import JournalEntry
+from ops.queues.models import Queue, QueueRollup, QueueSample, QueueState
 
 __all__ = [
     "BreakerInstance",
@@ -51,6 +52,10 @@ __all__ = [
     "Heartbeat",
     "HourlyRollup",
     "JournalEntry",
+    "Queue",
+    "QueueRollup",
+    "QueueSample",
+    "QueueState",
     "ResultDetail",
     "RollupProgress",
     "SpooledEvent",

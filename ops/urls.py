@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from ops.dashboard import actions, breaker_views, error_views, views
+from ops.dashboard import actions, breaker_views, error_views, queue_views, views
 
 urlpatterns = [
     path("", views.overview, name="overview"),
@@ -17,9 +17,14 @@ urlpatterns = [
     path("breakers", breaker_views.breaker_list, name="breaker-list"),
     path("breakers/<str:uid>", breaker_views.breaker_detail, name="breaker-detail"),
     path("breakers/own/<str:name>", breaker_views.own_breaker_detail, name="own-breaker-detail"),
+    path("queues", queue_views.queue_list, name="queue-list"),
+    path("queues/<str:uid>", queue_views.queue_detail, name="queue-detail"),
+    path("queues/<str:uid>/depth", queue_views.queue_depth, name="queue-depth"),
+    path("queues/<str:uid>/age", queue_views.queue_age, name="queue-age"),
     path("errors", error_views.error_list, name="error-list"),
     path("errors/<str:uid>", error_views.error_detail, name="error-detail"),
     path("", include("ops.health.urls")),
+    path("", include("ops.queues.urls")),
     path("", include("ops.errors.urls")),
     path("", include("ops.breakers.urls")),
 ]

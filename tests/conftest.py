@@ -17,6 +17,7 @@ from core.permissions import ROLE_PERMISSIONS, Principal, Role
 from core.telemetry.error_reports import keep_errors_in
 from core.triggers import create_statements, drop_statements
 from ops.dashboard.standing import forget_fleet
+from ops.dashboard.tiles import forget_tiles
 from ops.health import pings
 from tests.services import wait_for
 
@@ -65,6 +66,7 @@ def _nothing_remembered_of_another_test() -> None:
     """A test that was rolled back leaves its keys and its revision to the next one."""
     pings.DEFINITIONS.clear()
     forget_fleet()
+    forget_tiles()
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,6 @@
 """The fleet of the demo with every status, written as rows, for tests of pages: nothing runs, nobody waits."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
@@ -15,6 +16,7 @@ from entities.models import Entity
 from entities.services import save_entities
 from ops.health.models import Check, CheckResult, CheckState, ResultDetail, StatusChange
 from ops.journal.services import NewEntry, record_entries
+from ops.queues.models import Queue, QueueSample, QueueState
 from ops.signals.domain import Status
 
 MEMBERS = ("payments-db", "payments-api", "search", "mailer", "backup", "reporting", "bare")
@@ -32,6 +34,10 @@ def add_fleet() -> None:
     add_check("mailer", "http", Status.HEALTHY)
     add_check("backup", "http", Status.HEALTHY, fresh=False)
     add_check("reporting", "http", Status.HEALTHY, paused=True)
+    add_queue("payments-api", "emails", Status.UNHEALTHY, message="212 waiting, limit 100", sizes=range(0, 213, 4))
+    add_queue("mailer", "newsletters", Status.DEGRADED, message="80 waiting, will breach 100 in 12 min at this rate")
+    add_queue("mailer", "welcome", Status.HEALTHY, sizes=(0, 3, 1, 0, 0, 2) * 5, age_ms=None)
+    add_queue("search", "index", Status.UNKNOWN, message=f"{HOSTILE} connection refused")
     record_entries(
         [
             NewEntry(
@@ -95,3 +101,32 @@ def add_check(
             ResultDetail(check_id=check.pk, slot_ms=slot, phase="", message=message) for slot in slots
         )
     return check
+
+
+def add_queue(
+    entity: str,
+    name: str,
+    status: Status,
+    *,
+    message: str = "",
+    sizes: Sequence[int] = (10, 20, 30, 40, 60, 80),
+    age_ms: int | None = 372_000,
+) -> Queue:
+    """``sizes`` were seen every 30 s, the last one just now."""
+    now = now_ms()
+    queue = Queue.objects.create(
+        entity=Entity.objects.get(name=entity), name=name, kind="redis", max_size=100, max_age_ms=300_000, warn_size=60,
+        config={"url": "redis://127.0.0.1:6390/0", "key": name},
+    )  # fmt: skip
+    QueueState.objects.create(
+        definition=queue, interval_ms=30_000, timeout_ms=5_000, status=status, since_ms=now - 190_000, message=message,
+        next_due_ms=now + 28_000, fresh_until_ms=now + 3_600_000, last_at_ms=now - 2_000, seen_at_ms=now - 2_000,
+        size=sizes[-1], oldest_age_ms=age_ms, consumers=3, unacked=2, dead=4, rate_in=0.8, rate_out=0.25,
+    )  # fmt: skip
+    QueueSample.objects.bulk_create(
+        QueueSample(
+            queue_id=queue.pk, at_ms=now - 30_000 * place, size=size, oldest_age_ms=age_ms and age_ms // (place + 1)
+        )
+        for place, size in enumerate(reversed(sizes))
+    )
+    return queue

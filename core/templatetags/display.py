@@ -54,6 +54,11 @@ def period(ms: int | None) -> str:
     return "" if ms is None else period_words(ms)
 
 
+@register.filter
+def duration(seconds: float | None) -> str:
+    return "" if seconds is None else duration_words(seconds)
+
+
 _GLYPHS = {
     word: mark_safe(  # noqa: S308 - nothing but our own words
         f'<svg class="glyph" data-status="{word}" aria-hidden="true"><use href="#g-{word}"></use></svg>'

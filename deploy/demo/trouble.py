@@ -12,8 +12,9 @@ from pathlib import Path
 class Mood(enum.StrEnum):
     FINE = "fine"
     SLOW = "slow"
+    """Answers late; the breakers of a service try again; a worker gets less done than it is sent."""
     FAILING = "failing"
-    """Answers 503; a job reports a failure."""
+    """Answers 503; a job reports a failure; a service with breakers fails to reach what these guard."""
     GONE = "gone"
     """Refuses connections; a job forgets to report."""
 
@@ -24,6 +25,14 @@ class Role(enum.StrEnum):
     TCP = "tcp"
     REDIS = "redis"
     JOB = "job"
+    SERVICE = "service"
+    """Exports circuit breakers and reports errors (``service``)."""
+    WORKER = "worker"
+    """A Celery app: who sends the tasks and who works on them (``worker``)."""
+
+    @property
+    def listens(self) -> bool:
+        return self not in {Role.JOB, Role.WORKER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +62,11 @@ FLEET = (
     Member("recommendations", Role.HTTP, ((Mood.FINE, 25), (Mood.FAILING, 20))),
     Member("cache", Role.REDIS),
     Member("mailer", Role.HTTP),
+    Member("orders", Role.SERVICE, ((Mood.FINE, 25), (Mood.FAILING, 30), (Mood.SLOW, 15))),
+    Member("orders-worker", Role.WORKER, ((Mood.FINE, 20), (Mood.SLOW, 50), (Mood.FINE, 10))),
     Member("backup", Role.JOB, ((Mood.FINE, 45), (Mood.GONE, 30))),
 )
-"""Named as their entities in ``catalogue.yaml``."""
+"""Named as their entities in ``catalogue.yaml``; ``orders-worker`` is a part of ``orders``."""
 
 
 def mood_file(folder: Path, name: str) -> Path:

@@ -22,7 +22,7 @@ from ops.breakers.sources import SOURCES
 from ops.breakers.sources.source import BreakerSourceKind, Controllable
 from ops.probing.config import KindConfig
 from ops.probing.fields import Duration, between
-from ops.probing.kept_secrets import keep_stored, secrets_of
+from ops.probing.kept_secrets import changed_secrets, fill_secrets
 
 INTERVAL_MS = (1_000, 86_400_000)
 TIMEOUT_MS = (100, 10_000)
@@ -174,7 +174,7 @@ def keep_secrets(definition: SourceDefinition, source: BreakerSource | None) -> 
     """The definition with the stored secret wherever it has the mask. Raises ``ValidationFailed``."""
     stored = _stored_definition(source, kind=definition.common.kind)
     same = stored is not None and _targets(stored) == _targets(definition)
-    config = keep_stored(definition.config, None if stored is None else stored.config, same_targets=same)
+    config = fill_secrets(definition.config, None if stored is None else stored.config, same_targets=same)
     return definition.model_copy(update={"config": config})
 
 
@@ -182,8 +182,7 @@ def changed_fields(source: BreakerSource, after: SourceDefinition) -> dict[str, 
     """Fields that are to change, with their values before and after; of a secret both are the mask."""
     before, new = document_of(source), after.document()
     stored = _stored_definition(source, kind=after.common.kind)
-    known, wanted = secrets_of(None if stored is None else stored.config), secrets_of(after.config)
-    other = {path[0] for path in {*known, *wanted} if known.get(path) != wanted.get(path)}
+    other = changed_secrets(None if stored is None else stored.config, after.config)
     return {
         name: (before.get(name), new.get(name))
         for name in dict.fromkeys((*before, *new))

@@ -10,7 +10,7 @@ from core.text import Line
 from ops.breakers.domain import BreakerState
 from ops.breakers.reports import BATCH_MAX, Report, ReportOutcome
 from ops.breakers.selectors import BreakerRow
-from ops.probing.described import described_fields, required_fields
+from ops.probing.described import describe_whole
 
 Filter = Annotated[Line | None, Field(max_length=200)]
 Cursor = Annotated[str | None, Field(max_length=CURSOR_MAX_LENGTH, description="`next_cursor` of a page.")]
@@ -19,11 +19,7 @@ ActionWord = Literal["force_open", "close", "disable", "reset"]
 
 
 def _describe_reports(schema: dict[str, Any]) -> None:
-    schema["properties"]["reports"]["items"] = {
-        "type": "object",
-        "properties": described_fields(Report),
-        "required": required_fields(Report),
-    }
+    schema["properties"]["reports"]["items"] = describe_whole(Report)
     schema["example"] = {
         "reports": [
             {

@@ -12,7 +12,7 @@ from ops.breakers.schemas import Cursor, Filter, Limit
 from ops.breakers.selectors import SourceRow
 from ops.breakers.services import ControlOutcome
 from ops.breakers.sources import SOURCES
-from ops.probing.described import described_fields, required_fields
+from ops.probing.described import describe_kinds
 
 _EXAMPLE: dict[str, Any] = {
     "name": "fleet",
@@ -24,14 +24,8 @@ _EXAMPLE: dict[str, Any] = {
 
 
 def _describe(schema: dict[str, Any], *, required: bool) -> None:
-    """The common fields with those of one of the kinds."""
-    common = described_fields(CommonFields)
-    variants = []
-    for source in SOURCES:
-        properties = {**common, "kind": {"const": source.name}, **described_fields(source.Config)}
-        wanted = ["name", "kind", *required_fields(source.Config)] if required else []
-        variants.append({"title": source.name, "type": "object", "properties": properties, "required": wanted})
-    schema["anyOf"] = variants
+    kinds = {source.name: source.Config for source in SOURCES}
+    schema |= describe_kinds(CommonFields, kinds, required=required)
     schema["example"] = {"entity": "payments-api", **_EXAMPLE} if required else {"interval": "30s"}
 
 

@@ -16,7 +16,17 @@ _LOOKED_THROUGH = 20_000
 """Of the journal's last entries so many are searched: a first start of 10,000 checks hides nothing before it."""
 
 
-_ERRORS = {"new": "New error: {}", "regressed": "{} came back", "open": "{} was reopened", "surged": "{} surged"}
+_ERRORS = {"new": "New error: {}", "regressed": "{} came back", "open": "{} was reopened", "surged": "Surge of {}"}
+
+_QUEUES = {
+    "queue.peek": "Messages of {} were looked at",
+    "queue.peek_dead": "Dead messages of {} were looked at",
+    "queue.retry_dead": "Dead messages of {} were retried",
+    "queue.discard_dead": "Dead messages of {} were discarded",
+    "queue.pause_consumers": "The consumers of {} were paused",
+    "queue.resume_consumers": "The consumers of {} were resumed",
+}
+_STATUSES = ("check.status", "queue.status")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +42,11 @@ class Change:
 
 
 def list_changes(*, limit: int = 12) -> list[Change]:
-    """Of all entities, newest first. That a check was found healthy at first sight is no change."""
+    """Of all entities, newest first. That a check or queue was found healthy at first sight is no change."""
     newest = JournalEntry.objects.aggregate(newest=Max("id"))["newest"] or 0
     rows = (
         JournalEntry.objects.filter(pk__gt=newest - _LOOKED_THROUGH)
-        .exclude(kind="check.status", before="unknown", after="healthy")
+        .exclude(kind__in=_STATUSES, before="unknown", after="healthy")
         .order_by("-id")
     )
     entries = list(rows[:limit])
@@ -70,5 +80,7 @@ def _what(entry: JournalEntry) -> str:
         return f"{entry.subject} was {VERBS.get(entry.after, entry.after)}"
     if entry.kind == "error.group":
         return _ERRORS.get(entry.after, "{} was {}").format(entry.subject, entry.after)
+    if said := _QUEUES.get(entry.kind):
+        return said.format(entry.subject)
     verb = entry.kind.rpartition(".")[2]
     return f"{entry.subject} was {VERBS.get(verb, verb.replace('_', ' '))}"

@@ -8,6 +8,7 @@ from django.http import QueryDict
 
 from core.clock import now_ms, to_ms
 from core.errors import ValidationFailed
+from core.latency import percentiles_us
 from core.pagination import Page
 from core.permissions import Principal
 from ops.dashboard.check_words import describe_check, list_definition
@@ -18,7 +19,6 @@ from ops.dashboard.lists import address
 from ops.dashboard.time_range import TimeRange, list_choices, parse_range
 from ops.dashboard.timeline import read_timeline
 from ops.dashboard.uptime import draw_days, ratio_words
-from ops.health.latency import percentiles_us
 from ops.health.models import Check
 from ops.health.selectors import ResultRow, check_row, check_rows, ping_paths, recent_pings, results_page
 from ops.health.selectors.history import state_intervals, uptime_days, uptime_windows, window_totals
@@ -71,7 +71,7 @@ def read_check(query: QueryDict, path: str, *, principal: Principal, uid: str) -
         "older_url": address(query, path, cursor=results.next_cursor) if results.next_cursor else "",
         "newest_url": "" if is_first else address(query, path, cursor=None),
         "neighbours": [other for other in neighbours if other.id != row.id],
-        "timeline": read_timeline(principal=principal, entity_id=row.entity_id, target_uids=[uid], check=row.name),
+        "timeline": read_timeline(principal=principal, entity_id=row.entity_id, target_uids=[uid], subject=row.name),
     }
 
 

@@ -26,6 +26,13 @@ VERBS = {
     "close": "closed",
     "disable": "disabled",
     "reset": "reset",
+    "peek": "looked at messages of",
+    "peek_dead": "looked at dead messages of",
+    "retry_dead": "retried dead messages of",
+    "discard_dead": "discarded dead messages of",
+    "purge": "purged",
+    "pause_consumers": "paused the consumers of",
+    "resume_consumers": "resumed the consumers of",
 }
 """The last word of an action or of a journal entry's kind, as a participle."""
 

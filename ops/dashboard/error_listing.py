@@ -101,6 +101,8 @@ def badges(group: GroupRow) -> list[tuple[str, str]]:
         found.append(("came back", "unhealthy"))
     elif to_ms(group.first_seen) > now_ms() - _DAY_MS:
         found.append(("new", "accent"))
+    if group.trouble == "surge":
+        found.append(("surge", "degraded"))
     return found
 
 

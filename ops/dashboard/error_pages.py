@@ -1,5 +1,6 @@
 """What the page of an error group shows, and what the page of an entity shows of its errors."""
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from django.http import HttpRequest, QueryDict
 from core.clock import to_ms
 from core.errors import NotFound
 from core.permissions import Permission, Principal
+from core.templatetags.display import duration_words
 from entities.models import Team
 from entities.selectors import EntityRow
 from ops.dashboard.edits import list_edits
@@ -26,6 +28,7 @@ from ops.health.selectors.history import state_intervals
 SHOWN_CHECKS = 20
 SHOWN_GROUPS = 5
 _AROUND_MS = 30 * 60_000
+_DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,10 @@ def read_error(query: QueryDict, path: str, *, principal: Principal, uid: str) -
         "trace": read_trace(data),
         "facts": list(_facts(event, data)) if event else [],
         "headers": list(data.get("request", {}).get("headers", {}).items()),
-        "breadcrumbs": list(reversed(data.get("breadcrumbs", ()))),
+        "breadcrumbs": _crumbs(event, data) if event else [],
+        "events": f"{group.events:,}",
+        "users": f"{group.users:,}",
+        "peak": f"{peak:,}" if (peak := max(group.trend)) else "",
         "then": _health_then(event, principal=principal, entity_id=group.entity_id) if event else [],
         "older_url": address(query, path, event=str(event.older_id)) if event and event.older_id else "",
         "newer_url": address(query, path, event=str(event.newer_id)) if event and event.newer_id else "",
@@ -85,6 +91,39 @@ def _facts(event: EventRow, data: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("SDK", data.get("sdk", "")),
     )
     return [(name, value) for name, value in found if value]
+
+
+@dataclass(frozen=True, slots=True)
+class Crumb:
+    """``before`` says how long before the event it was; empty when the program did not tell, or told nonsense."""
+
+    category: str
+    message: str
+    level: str
+    before: str
+
+
+def _crumbs(event: EventRow, data: Mapping[str, Any]) -> list[Crumb]:
+    """The one before the event first."""
+    return [
+        Crumb(crumb["category"], crumb["message"], crumb["level"], _before(crumb["at"], event.at))
+        for crumb in reversed(data.get("breadcrumbs", ()))
+    ]
+
+
+def _before(said: str, at: dt.datetime) -> str:
+    """``said`` is seconds since the epoch or RFC 3339, as SDKs write it."""
+    try:
+        moment = dt.datetime.fromtimestamp(float(said), tz=dt.UTC)
+    except (ValueError, OverflowError, OSError):
+        try:
+            moment = dt.datetime.fromisoformat(said)
+        except ValueError:
+            return ""
+    seconds = (at - (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC))).total_seconds()
+    if not 0 <= seconds < _DAY_SECONDS:
+        return ""
+    return f"{seconds:.1f} s" if seconds < 10 else duration_words(seconds)
 
 
 def _health_then(event: EventRow, *, principal: Principal, entity_id: int) -> list[CheckThen]:

@@ -44,6 +44,7 @@ class Frame:
 
     counts: Mapping[str, int]
     checks_in_trouble: int
+    queues_in_trouble: int
     last_result_at: dt.datetime | None
     now_ms: int
     blind: Blindness | None
@@ -101,13 +102,13 @@ def read_frame(own: Mapping[int, EntityStatus] | None = None, *, blind: Blindnes
     else:
         statuses, counts = own, Counter(status.status for status in own.values())
     summary = verdict(counts)
+    in_trouble = Counter(
+        reason.signal for status in statuses.values() for reason in status.reasons if reason.status in TROUBLE
+    )
     return Frame(
         counts=summary.counts,
-        checks_in_trouble=sum(
-            reason.signal == Signal.HEALTH and reason.status in TROUBLE
-            for status in statuses.values()
-            for reason in status.reasons
-        ),
+        checks_in_trouble=in_trouble[Signal.HEALTH],
+        queues_in_trouble=in_trouble[Signal.QUEUE],
         last_result_at=summary.newest_result_at,
         now_ms=now_ms(),
         blind=blind,
@@ -142,6 +143,7 @@ def frame_context(request: HttpRequest) -> dict[str, Any]:
             "pause": principal.may(Permission.CHECK_PAUSE),
             "manage_errors": principal.may(Permission.ERRORS_MANAGE),
             "manage_breakers": principal.may(Permission.BREAKERS_MANAGE),
+            "manage_queues": principal.may(Permission.QUEUES_MANAGE),
             "audit": principal.may(Permission.AUDIT_VIEW),
         },
     }

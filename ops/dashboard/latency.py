@@ -1,11 +1,10 @@
-"""The latency chart of a check: where its data lies, and the data itself."""
-
-from dataclasses import dataclass
-from typing import Any
+"""The latency chart of a check."""
 
 from django.urls import reverse
 
 from core.clock import to_ms
+from core.templatetags.display import latency_words
+from ops.dashboard.charts import Chart, ChartData, Limit, Line, Marks, Values, place_url
 from ops.dashboard.time_range import TimeRange
 from ops.health.selectors import CheckRow
 from ops.health.selectors.history import latency_series
@@ -13,38 +12,42 @@ from ops.health.selectors.history import latency_series
 POINTS = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """``url`` changes when there is something new to draw, and only then; ``size`` is ``normal`` or ``large``."""
-
-    uid: str
-    title: str
-    url: str
-    size: str
-
-
 def place_chart(check: CheckRow, time_range: TimeRange, *, size: str = "normal") -> Chart:
     newest_ms = 0 if check.last_at is None else to_ms(check.last_at)
-    stamp = min(newest_ms, time_range.until_ms) // time_range.refresh_ms
+    address = reverse("check-latency", args=[check.uid])
     return Chart(
-        uid=check.uid,
+        key=check.uid,
         title=f"Latency of {check.name}",
-        url=f"{reverse('check-latency', args=[check.uid])}?{time_range.query}&stamp={check.version}.{stamp}",
+        url=place_url(address, time_range, newest_ms=newest_ms, version=check.version),
         size=size,
     )
 
 
-def read_latency(check: CheckRow, time_range: TimeRange) -> dict[str, Any]:
-    """For ``static/js/chart.js``: times in milliseconds since the epoch, None where there is a gap."""
+def read_latency(check: CheckRow, time_range: TimeRange) -> ChartData:
     since_ms, until_ms = time_range.since_ms, time_range.until_ms
     series = latency_series([check.id], since_ms=since_ms, until_ms=until_ms, points=POINTS)[check.id]
-    return {
-        "from_ms": since_ms,
-        "to_ms": until_ms,
-        "step_seconds": series.step_seconds,
-        "limit_ms": check.degraded_above_ms,
-        "start_ms": series.start_ms,
-        "p50_ms": [None if value is None else round(value, 2) for value in series.p50_ms],
-        "p95_ms": [None if value is None else round(value, 2) for value in series.p95_ms],
-        "failures": series.failures,
-    }
+    limit_ms = check.degraded_above_ms
+    return ChartData(
+        from_ms=since_ms,
+        to_ms=until_ms,
+        unit="ms",
+        start_ms=series.start_ms,
+        lines=(Line("p50", _rounded(series.p50_ms)), Line("p95", _rounded(series.p95_ms))),
+        limits=(Limit(limit_ms, f"limit {latency_words(limit_ms)}"),) if limit_ms else (),
+        marks=Marks("unhealthy", series.failures),
+        summary=_summarize(series.p95_ms, sum(series.failures), limit_ms),
+        empty="No result in this time. Choose a longer range.",
+    )
+
+
+def _rounded(values: Values) -> Values:
+    return [None if value is None else round(value, 2) for value in values]
+
+
+def _summarize(p95_ms: Values, failures: int, limit_ms: int | None) -> str:
+    highest = max((value for value in p95_ms if value is not None), default=None)
+    parts = [] if highest is None else [f"highest p95 {latency_words(highest)}"]
+    if limit_ms:
+        parts.append(f"limit {latency_words(limit_ms)}")
+    parts.append(f"{failures} unhealthy result{'' if failures == 1 else 's'}" if failures else "no unhealthy result")
+    return ", ".join(parts)

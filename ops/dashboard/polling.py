@@ -17,7 +17,8 @@ from django.utils.cache import patch_vary_headers
 
 from core.clock import now_ms
 from ops.dashboard.blindness import Blindness, find_blindness
-from ops.health.selectors import change_stamp, has_changed, newest_result_ms
+from ops.health.selectors import newest_result_ms
+from ops.statuses.changes import change_stamp, has_changed
 
 
 def is_fragment_request(request: HttpRequest) -> bool:

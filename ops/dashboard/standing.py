@@ -14,7 +14,7 @@ from entities.models import Entity
 from entities.status import UNKNOWN, EntityStatus
 from ops.dashboard.rows import Row
 from ops.dashboard.severity import sort_key
-from ops.health.selectors import change_stamp, has_changed
+from ops.statuses.changes import change_stamp, has_changed
 from ops.statuses.selectors import entity_statuses, status_reasons
 
 KEPT_SECONDS = 5.0

@@ -1,4 +1,4 @@
-"""The timeline of an entity or a check: what happened to it, and who changed what, as one list."""
+"""The timeline of an entity, a check or a queue: what happened to it, and who changed what, as one list."""
 
 import datetime as dt
 from collections.abc import Collection
@@ -27,22 +27,29 @@ class Moment:
 
 
 def read_timeline(
-    *, principal: Principal, entity_id: int, target_uids: Collection[str], check: str = "", limit: int = 12
+    *,
+    principal: Principal,
+    entity_id: int,
+    target_uids: Collection[str],
+    subject: str = "",
+    area: str = "check",
+    limit: int = 12,
 ) -> list[Moment]:
-    """Newest first. Of the entity and ``target_uids``, those of it and its checks; or of one ``check`` by name.
+    """Newest first. Of the entity and ``target_uids``, those of it and what it has; or of one of these, the
+    ``subject`` by name in its ``area``, ``check`` or ``queue``.
 
     Whoever may see the audit is told of an edit by its entry there, with the fields; others by the journal's line.
     """
     principal.require(Permission.CATALOG_VIEW)
     rows = JournalEntry.objects.filter(entity_id=entity_id).order_by("-id")
-    if check:
-        rows = rows.filter(subject=check)
+    if subject:
+        rows = rows.filter(subject=subject, kind__startswith=f"{area}.")
     edits = list_edits(principal=principal, target_uids=target_uids, limit=limit)
     moments = [_of_edit(edit) for edit in edits]
     for entry in rows[:limit]:
         change = read_change(entry)
         if not any(_is_same(entry, change, edit) for edit in edits):
-            moments.append(_of_change(change, without=check))
+            moments.append(_of_change(change, without=subject))
     moments.sort(key=lambda moment: moment.at, reverse=True)
     return moments[:limit]
 

@@ -12,6 +12,7 @@ from entities.selectors import get_entity
 from ops.dashboard.blindness import Blindness, find_blindness
 from ops.dashboard.breaker_pages import read_entity_breakers
 from ops.dashboard.changes import list_changes
+from ops.dashboard.charts import answer_chart
 from ops.dashboard.check_listing import list_checks
 from ops.dashboard.check_pages import read_check
 from ops.dashboard.entity_listing import list_entities
@@ -22,12 +23,15 @@ from ops.dashboard.graph import draw_graph
 from ops.dashboard.latency import read_latency
 from ops.dashboard.polling import answer_live
 from ops.dashboard.problems import list_problems
+from ops.dashboard.queue_pages import read_entity_queues
 from ops.dashboard.standing import all_statuses, read_fleet
+from ops.dashboard.tiles import read_tiles
 from ops.dashboard.time_range import parse_range
 from ops.dashboard.timeline import read_timeline
 from ops.dashboard.wall import read_wall
 from ops.errors.selectors import last_seen_ms
 from ops.health.selectors import check_row, check_rows
+from ops.queues.selectors import newest_sample_ms
 
 TREND_SECONDS = 15
 """How old the strips of recent results beside the problems may get, although no status changed."""
@@ -35,14 +39,17 @@ TREND_SECONDS = 15
 
 @requires(Permission.CATALOG_VIEW)
 def overview(request: HttpRequest) -> HttpResponse:
+    principal = request_principal(request)
+
     def read(blind: Blindness | None) -> dict[str, Any]:
         fleet = read_fleet()
-        problems = list_problems(fleet.statuses, principal=request_principal(request), blind=blind is not None)
+        problems = list_problems(fleet.statuses, principal=principal, blind=blind is not None)
         filters, listing = list_entities(request.GET, path=request.path, fleet=fleet)
         return {
             "frame": read_frame(blind=blind),
             "problems": problems,
             "lead": problems[0] if problems else None,
+            "tiles": read_tiles(principal=principal, stamp=fleet.stamp),
             "filters": filters,
             "listing": listing,
             "changes": list_changes(),
@@ -71,7 +78,8 @@ def entity_detail(request: HttpRequest, name: str) -> HttpResponse:
 
     def newest_result(_newest_ms: int | None) -> str:
         rows = check_rows(principal=principal, entity_ids=[entity_id], limit=1, sort="last").items
-        return f"{rows[0].last_at if rows else ''}.{last_seen_ms(entity_id=entity_id)}"
+        seen = last_seen_ms(entity_id=entity_id), newest_sample_ms(entity_id=entity_id)
+        return f"{rows[0].last_at if rows else ''}.{seen[0]}.{seen[1]}"
 
     def read(blind: Blindness | None) -> dict[str, Any]:
         entity = get_entity(principal=principal, ref=name)
@@ -87,6 +95,7 @@ def entity_detail(request: HttpRequest, name: str) -> HttpResponse:
             **shown,
             "only_pings": all(item.check.waits_for_pings for item in checks),
             "all_paused": bool(checks) and all(item.check.paused for item in checks),
+            **read_entity_queues(principal=principal, entity=entity),
             **read_entity_breakers(principal=principal, entity=entity),
             **read_entity_errors(request, principal=principal, entity=entity),
             "timeline": read_timeline(principal=principal, entity_id=entity.id, target_uids=uids),
@@ -126,11 +135,9 @@ def check_detail(request: HttpRequest, uid: str) -> HttpResponse:
 
 @requires(Permission.CATALOG_VIEW)
 def check_latency(request: HttpRequest, uid: str) -> HttpResponse:
-    """The data of the latency chart. The page names a new address when there is news, so an answer may be kept."""
+    """The data of the latency chart."""
     check = check_row(principal=request_principal(request), uid=uid)
-    response = JsonResponse(read_latency(check, parse_range(request.GET, now_ms=now_ms())))
-    response["Cache-Control"] = "private, max-age=60" if "stamp" in request.GET else "private, no-cache"
-    return response
+    return answer_chart(request, read_latency(check, parse_range(request.GET, now_ms=now_ms())))
 
 
 @requires(Permission.CATALOG_VIEW)

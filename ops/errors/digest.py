@@ -51,7 +51,7 @@ def _digest_batch() -> int:
         return 0
     known = set(Entity.objects.filter(pk__in={row.entity_id for row in rows}).values_list("pk", flat=True))
     events = [event for row in rows if row.entity_id in known and (event := _read(row)) is not None]
-    by_group: ByGroup = defaultdict(list)
+    by_group: dict[tuple[int, str], list[Digested]] = defaultdict(list)
     for digested in _without_repeats(events):
         by_group[digested.entity_id, digested.grouping.digest].append(digested)
     if by_group:

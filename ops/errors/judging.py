@@ -4,8 +4,10 @@ The answer is kept with the group, so that whoever asks how entities fare reads 
 change although it came with the clock alone.
 """
 
+from typing import Any
+
 from django.db import connection, transaction
-from django.db.models import Q, Sum
+from django.db.models import F, Q, QuerySet, Sum
 
 from core.clock import now_ms
 from core.revision import take_revision
@@ -27,22 +29,32 @@ def judge_groups() -> int:
 
 
 def _find_trouble(now: int) -> dict[int, Trouble]:
-    """Of every open group that may be one; most are none already by what an index says."""
+    """Of every open group that may be one; nearly all are none already by what the database counts."""
     seen = ErrorGroup.objects.filter(state=GroupState.OPEN, level__in=domain.TROUBLING_LEVELS)
     seen = seen.filter(last_seen_ms__gt=now - domain.REGRESSION_COUNTS_MS)
-    lately = seen.filter(last_seen_ms__gt=now - 2 * HOUR_MS, events__gte=domain.SURGE_EVENTS)
-    loud = (
-        ErrorCount.objects.filter(group_id__in=lately.order_by().values("id"), hour_ms__gt=now - 2 * HOUR_MS)
-        .values("group_id")
-        .annotate(recent=Sum("events"))
-        .filter(recent__gte=domain.SURGE_EVENTS)
-        .values("group_id")
-    )
     is_new = Q(first_seen_ms__gt=now - domain.NEW_COUNTS_MS, events__gte=domain.NEW_EVENTS)
-    groups = list(seen.filter(is_new | Q(regressed_at_ms__isnull=False) | Q(pk__in=loud)))
+    groups = list(seen.filter(is_new | Q(regressed_at_ms__isnull=False) | Q(pk__in=_maybe_surging(seen, now))))
     hours = trends_of([group.pk for group in groups], hours=PAST_HOURS + 2) if groups else {}
     judged = ((group.pk, trouble_of(activity_of(group, hours[group.pk]), now)) for group in groups)
     return {pk: trouble for pk, trouble in judged if trouble is not None}
+
+
+def _maybe_surging(groups: QuerySet[ErrorGroup], now: int) -> QuerySet[Any, Any]:
+    """All that surge and few others: two clock hours hold the last hour, and what is before them is spread widest."""
+    hour_before = now - now % HOUR_MS - HOUR_MS
+    lately = groups.filter(last_seen_ms__gte=hour_before, events__gte=domain.SURGE_EVENTS)
+    return (
+        ErrorCount.objects.filter(group_id__in=lately.order_by().values("id"))
+        .filter(hour_ms__gte=hour_before - PAST_HOURS * HOUR_MS)
+        .values("group_id")
+        .annotate(
+            recent=Sum("events", filter=Q(hour_ms__gte=hour_before), default=0),
+            older=Sum("events", filter=Q(hour_ms__lt=hour_before), default=0),
+        )
+        .filter(recent__gte=domain.SURGE_EVENTS)
+        .filter(recent__gte=F("older") * domain.SURGE_TIMES / (PAST_HOURS + 1))
+        .values("group_id")
+    )
 
 
 @transaction.atomic

@@ -85,6 +85,7 @@ class GroupOut(BaseModel):
     releases: list[str]
     environments: list[str]
     is_regression: bool = Field(description="It was resolved and came back in a later release.")
+    trouble: Literal["regression", "new", "surge"] | None = Field(description="Why it makes its entity degraded.")
     resolved_in: str
     muted_until: dt.datetime | None
     muted_per_hour: int | None

@@ -128,14 +128,6 @@ def next_slot(
     return NextSlot(anchor + ((slot_ms - anchor) // interval_ms + 1) * interval_ms)
 
 
-def fresh_until(*, next_due_ms: int, interval_ms: int, timeout_ms: int) -> int:
-    """When a status stops being believed: three intervals after its slot, at most a minute after the next one is due.
-
-    A check with a timeout near its interval gets the time to use it.
-    """
-    return next_due_ms + max(min(2 * interval_ms, 60_000), timeout_ms + 5_000)
-
-
 type Runs = Mapping[str, int]
 """Runs under way: when each started, by its id; that of a run without one is empty."""
 

@@ -7,6 +7,7 @@ from core.api_auth import permitted
 from core.api_input import refuse_unknown_query
 from core.authentication import request_principal
 from core.clock import database_now_ms, from_ms
+from core.latency import percentiles_us
 from core.permissions import Permission
 from ops.health.csv_export import render_csv
 from ops.health.history_schemas import (
@@ -21,7 +22,6 @@ from ops.health.history_schemas import (
     UptimeQuery,
 )
 from ops.health.horizons import DAY_MS, current_horizons
-from ops.health.latency import percentiles_us
 from ops.health.periods import parse_period
 from ops.health.schemas import ResultPage, ResultQuery
 from ops.health.selectors import history, results_page

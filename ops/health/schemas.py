@@ -14,6 +14,7 @@ from ops.health.definition import CommonFields
 from ops.health.selectors import CheckDetail, ResultRow
 from ops.health.selectors.checks import DEFAULT_SORT, SORTS
 from ops.health.trials import Trial
+from ops.probing.described import describe_kinds
 
 LIMIT_DEFAULT = 100
 LIMIT_MAX = 500
@@ -37,27 +38,7 @@ _EXAMPLE: dict[str, Any] = {
 
 def _schema_of_kinds(*, required: bool) -> dict[str, Any]:
     """The JSON schema of a body: the common fields with those of one of the kinds."""
-    common = _described_fields(CommonFields)
-    variants = []
-    for kind in KINDS:
-        properties = {**common, "kind": {"const": kind.name}, **_described_fields(kind.Config)}
-        wanted = ["name", "kind", *kind.Config.model_json_schema().get("required", ())] if required else []
-        variants.append({"title": kind.name, "type": "object", "properties": properties, "required": wanted})
-    return {"anyOf": variants}
-
-
-def _described_fields(model: type[BaseModel]) -> dict[str, Any]:
-    schema = model.model_json_schema()
-    definitions = schema.get("$defs", {})
-
-    def inlined(part: Any) -> Any:
-        if isinstance(part, dict):
-            target = definitions.get(part.get("$ref", "").rpartition("/")[2], {})
-            return {key: inlined(value) for key, value in {**target, **part}.items() if key != "$ref"}
-        return [inlined(item) for item in part] if isinstance(part, list) else part
-
-    fields: dict[str, Any] = inlined(schema["properties"])
-    return fields
+    return describe_kinds(CommonFields, {kind.name: kind.Config for kind in KINDS}, required=required)
 
 
 def _describe_new(schema: dict[str, Any]) -> None:

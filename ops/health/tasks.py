@@ -14,14 +14,15 @@ from ops.health.engine.claim import CHECKS
 from ops.health.engine.clock_watch import watch_clock
 from ops.health.engine.connectivity import process_guard
 from ops.health.engine.probing import process_prober
-from ops.health.engine.seats import is_only_process, take_seat
-from ops.health.engine.shutdown import is_shutting_down
 from ops.health.engine.spine import BATCH, TURN_SECONDS, Engine
+from ops.sampling.seats import Seats, all_but_one, is_only_process
+from ops.sampling.shutdown import is_shutting_down
 
 log = structlog.get_logger(__name__)
 
 MOST_WAKE_UPS = 8
 WAKE_UP_EXPIRES_SECONDS = 5
+SEATS = Seats(all_but_one)
 SHORT_TURN_SECONDS = 5.0
 """The turn of an engine in a worker of one process, which must get to its other tasks as well."""
 
@@ -60,7 +61,7 @@ def tick() -> None:
 )
 def run_due_checks() -> None:
     """Run the engine until nothing is due, unless enough other processes of this worker are at it already."""
-    with take_seat() as seated:
+    with SEATS.take() as seated:
         if not seated:
             return
         summary = _process_engine().run_due_checks()

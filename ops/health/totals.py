@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.latency import Histogram, bucket_of, merge_into, pack, unpack
 from ops.health.intervals import StateTime
-from ops.health.latency import Histogram, bucket_of, merge_into, pack, unpack
 from ops.signals.domain import Status
 
 COLUMNS = ("healthy", "unknown", "degraded", "unhealthy", "known_ms", "degraded_ms", "down_ms", "latency")

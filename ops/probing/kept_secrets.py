@@ -1,4 +1,4 @@
-"""Secrets in the fields of a kind: where they stand, and keeping a stored one where somebody wrote its mask back."""
+"""The fields of something that goes out against those that are stored: which secrets of theirs a new version keeps."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from core.errors import FieldError, ValidationFailed
-from core.secrets import MASK
+from core.secrets import MASK, open_sealed, seal, seal_anew
 from core.validation import SUMMARY
 from ops.probing.config import KindConfig
 
@@ -14,22 +14,16 @@ type Path = tuple[str, ...]
 """Where a secret stands in the fields of a kind, such as ``("headers", "Authorization")``."""
 
 
-def secrets_of(config: KindConfig | None) -> dict[Path, SecretStr]:
-    """Those that can be read; empty for None."""
-    found = {} if config is None else dict(_secrets(config))
-    return {path: secret for path, secret in found.items() if secret.get_secret_value() != MASK}
+def fill_secrets[C: KindConfig](config: C, stored: KindConfig | None, *, same_targets: bool) -> C:
+    """The fields with the stored secret wherever they have the mask. ``stored`` is None where nothing is kept.
 
-
-def keep_stored[C: KindConfig](config: C, stored: KindConfig | None, *, same_targets: bool) -> C:
-    """The fields with the stored secret wherever they have the mask. ``stored`` is None when there is none.
-
-    Raises ``ValidationFailed`` where nothing is stored that the mask could stand for, and unless ``same_targets``: who
-    may not read a secret may not send it elsewhere either.
+    Raises ``ValidationFailed`` where nothing is stored that the mask could stand for, and unless ``same_targets``:
+    who may not read a secret may not send it elsewhere either.
     """
-    masked = [path for path, secret in _secrets(config) if secret.get_secret_value() == MASK]
+    masked = [path for path, secret in list_secrets(config) if secret.get_secret_value() == MASK]
     if not masked:
         return config
-    known = secrets_of(stored)
+    known = readable_secrets(stored)
     if missing := [path for path in masked if path not in known]:
         text = f"{MASK} keeps a stored secret, but none is stored here; write the secret itself"
         raise ValidationFailed(SUMMARY, errors=tuple(FieldError(".".join(path), text) for path in missing))
@@ -40,7 +34,36 @@ def keep_stored[C: KindConfig](config: C, stored: KindConfig | None, *, same_tar
     return config.model_copy(update=_filled(values, known, ()))
 
 
-def _secrets(config: KindConfig) -> Iterator[tuple[Path, SecretStr]]:
+def changed_secrets(stored: KindConfig | None, config: KindConfig) -> set[str]:
+    """The names of fields that hold other secrets now, or none any more."""
+    known, wanted = readable_secrets(stored), dict(list_secrets(config))
+    return {path[0] for path in {*known, *wanted} if known.get(path) != wanted.get(path)}
+
+
+def readable_secrets(stored: KindConfig | None) -> Mapping[Path, SecretStr]:
+    """Without those that no key opens any more."""
+    if stored is None:
+        return {}
+    return {path: secret for path, secret in list_secrets(stored) if secret.get_secret_value() != MASK}
+
+
+def sealed_anew(stored: Any, config: type[KindConfig] | None) -> Any:
+    """The stored fields with every secret sealed by the newest key, those included that stand in clear.
+
+    Fields that the kind does not take any more, or takes otherwise, are carried over as they are. Raises
+    ``SecretUnreadable``.
+    """
+    carried = seal_anew(stored)
+    if config is None:
+        return carried
+    try:
+        read = config.model_validate(stored, context={"open": open_sealed})
+    except ValueError:
+        return carried
+    return read.model_dump(mode="json", exclude_defaults=True, context={"seal": seal})
+
+
+def list_secrets(config: KindConfig) -> Iterator[tuple[Path, SecretStr]]:
     for name in type(config).model_fields:
         yield from _below(getattr(config, name), (name,))
 

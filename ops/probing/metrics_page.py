@@ -1,17 +1,22 @@
 """Prometheus's text format, read for one metric: a selector, and the values of the series that it selects."""
 
+import asyncio
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import re2
+from pydantic import AfterValidator, Field
 
 from ops.probing.expression import compile_expression, validate_expression
 
 MATCHERS_MAX = 20
 SERIES_MAX = 10_000
+INLINE_CHARACTERS = 65_536
+"""A longer page is read in a thread."""
+
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _MATCHER = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*"((?:\\.|[^"\\])*)"\s*(,|(?=\}))')
 _LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:\\.|[^"\\\n])*)"')
@@ -76,6 +81,15 @@ def parse_selector(text: str) -> Selector:
     return Selector(name[0], tuple(matchers))
 
 
+def _validate_selector(text: str) -> str:
+    parse_selector(text)
+    return text
+
+
+type MetricSelector = Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(_validate_selector)]
+"""A field with the text of a selector."""
+
+
 def _matcher(found: re.Match[str], position: int) -> Matcher:
     label, sign, value = found[1], found[2], _unescape(found[3])
     if "~" not in sign:
@@ -103,6 +117,17 @@ def select_values(page: str, selector: Selector) -> list[float]:
         if len(values) >= SERIES_MAX:
             break
     return values
+
+
+async def select_all(page: str, selectors: Sequence[Selector]) -> list[list[float]]:
+    """``select_values`` for each selector; a long page holds up no other probe."""
+
+    def select() -> list[list[float]]:
+        return [select_values(page, selector) for selector in selectors]
+
+    if len(page) * len(selectors) <= INLINE_CHARACTERS:
+        return select()
+    return await asyncio.get_running_loop().run_in_executor(None, select)
 
 
 def read_series(page: str, name: str) -> Iterator[tuple[dict[str, str], float]]:

@@ -1,7 +1,7 @@
 """The protocol of Redis and Valkey (RESP 2), spoken by hand over a stream: bounded in size and depth."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from ops.probing.attempt import Stream
 from ops.probing.probe import ProbeFailed
@@ -69,6 +69,20 @@ class RespClient:
         if refused is not None:
             raise refused
         return answers
+
+    async def listen(self, pattern: str) -> AsyncIterator[str]:
+        """The messages to all channels of the pattern, without end; the client is good for nothing else then."""
+        await self.ask("PSUBSCRIBE", pattern)
+        while True:
+            try:
+                pushed = await self._read("PSUBSCRIBE", depth=0)
+            except asyncio.IncompleteReadError:
+                raise ProbeFailed("receive", "connection closed while listening") from None
+            except (asyncio.LimitOverrunError, ValueError):
+                raise ProbeFailed("receive", "the answer is not Redis") from None
+            if isinstance(pushed, list) and len(pushed) == 4 and isinstance(text := pushed[3], str):
+                yield text
+            await asyncio.sleep(0)  # a flood must not keep the others from running
 
     def _encode(self, words: Sequence[str]) -> bytes:
         encoded = [word.encode(errors=self._errors) for word in words]

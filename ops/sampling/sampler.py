@@ -99,15 +99,25 @@ class Sampler[S, T](ProbeLoop[Look[S], Sample[S, T]]):
         self._target = target
         self._breakers = breakers
 
-    def run_due(self, *, should_stop: Callable[[], bool] = lambda: False, turn_seconds: float = TURN_SECONDS) -> int:
+    def run_due(
+        self,
+        *,
+        should_stop: Callable[[], bool] = lambda: False,
+        turn_seconds: float = TURN_SECONDS,
+        keeps_in_flight: bool = False,
+    ) -> int:
         """Run until nothing is due or in flight, or the turn is over; how many samples were handed to ``commit``.
 
-        Does not raise for a database that fails: leases expire, and slots run again.
+        At the end of a turn what is in flight is given back for another process to run; with ``keeps_in_flight`` it
+        goes on, and the next turn collects it. Does not raise for a database that fails: leases expire, and slots run
+        again.
         """
         done, ends_at = 0, time.monotonic() + turn_seconds
         while True:
-            if should_stop() or time.monotonic() > ends_at:
-                self._give_back()
+            stopping = should_stop()
+            if stopping or time.monotonic() > ends_at:
+                if stopping or not keeps_in_flight:
+                    self._give_back()
                 return done
             claimed = self._claim()
             if not self.in_flight:

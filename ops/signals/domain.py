@@ -51,6 +51,18 @@ class Reason(NamedTuple):
     since_ms: int
 
 
+def worst_standings(rows: Iterable[tuple[int, int, int, int]]) -> dict[int, Standing]:
+    """Of each entity, from rows of its id, a severity, and since when the first and the last of its signals has that.
+
+    Fine since the last of them became so, in trouble since the first did.
+    """
+    worst: dict[int, Standing] = {}
+    for entity_id, severity, first_ms, last_ms in rows:
+        if entity_id not in worst or severity > worst[entity_id].severity:
+            worst[entity_id] = Standing(severity, first_ms if severity > Status.HEALTHY else last_ms)
+    return worst
+
+
 def worst_standing(standings: Iterable[Standing]) -> Standing | None:
     """Of several signals of one entity: fine since the last of them became so, in trouble since the first did."""
     worst: Standing | None = None

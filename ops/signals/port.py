@@ -1,13 +1,19 @@
 """What a slice tells of entities, for whoever joins them (``ops.statuses``)."""
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from ops.signals.domain import Reason, Standing
 
 
 class SignalSource(Protocol):
-    """``now_ms`` is the clock of the database: what is stale by it is unknown."""
+    """``now_ms`` is the clock of the database: what is stale by it is unknown.
+
+    ``went_stale`` is the SQL of a query that finds something when a freshness ended from ``%(seen)s`` on and before
+    ``{now}``; empty for a slice whose signals never go stale.
+    """
+
+    went_stale: ClassVar[str]
 
     def standings(self, now_ms: int) -> Mapping[int, Standing]:
         """Of every entity of which the slice has something that counts, healthy ones included."""

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,15 +10,11 @@ from core.clock import database_now_ms, from_ms
 from entities.domain import Lifecycle, Strength
 from entities.models import Dependency, Entity
 from entities.status import EntityStatus, StatusReason
-from ops.breakers.selectors.signals import BreakerSignals
-from ops.errors.selectors.signals import ErrorSignals
 from ops.health.selectors import newest_result_ms
-from ops.health.selectors.signals import HealthSignals
 from ops.signals.domain import WORDS, Reason, Standing, Status, worst_standing
-from ops.signals.port import SignalSource
 from ops.statuses.impact import roll_up_impact
+from ops.statuses.sources import SOURCES
 
-SOURCES: Sequence[SignalSource] = (HealthSignals(), BreakerSignals(), ErrorSignals())
 MAX_REASONS = 20
 """Reasons that one entity carries at most, the worst first."""
 

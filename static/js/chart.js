@@ -1,14 +1,28 @@
-// Latency charts. A [data-chart] names the address of its data; a new address, as a poll brings it, is fetched anew.
+// Charts over time. A [data-chart] names the address of its data; a new address, as a poll brings it, is fetched anew.
+// The shape of the data is told in ops/dashboard/charts.py.
 
 const drawn = new WeakMap(); // box -> { url, data, plot }
 const { fontFamily } = getComputedStyle(document.body);
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 function latencyWords(ms) {
-  if (ms === null || ms === undefined) return "–";
   if (ms < 10) return `${ms.toFixed(1)} ms`;
   return ms < 1000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(2)} s`;
 }
+
+function durationWords(seconds) {
+  const [size, unit] = [[86400, "d"], [3600, "h"], [60, "min"]].find(([least]) => seconds >= 2 * least) ?? [1, "s"];
+  return `${Number((seconds / size).toFixed(1))} ${unit}`;
+}
+
+const countWords = (count) => Number(count.toFixed(1)).toLocaleString("en");
+// Steps of the axis that read well in the unit; none: those that uPlot takes.
+const STEPS = {
+  s: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000],
+  messages: Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat(),
+};
+const UNITS = { ms: latencyWords, s: durationWords, messages: countWords };
+const words = (data, value) => (value === null || value === undefined ? "–" : UNITS[data.unit](value));
 
 const highest = (values) => values.reduce((most, value) => Math.max(most, value ?? 0), 0);
 
@@ -19,22 +33,14 @@ function say(box, state, text) {
   line.querySelector("button").hidden = state !== "error";
 }
 
-function summarize(data) {
-  const failures = data.failures.reduce((sum, count) => sum + count, 0);
-  const parts = [`highest p95 ${latencyWords(highest(data.p95_ms))}`];
-  if (data.limit_ms) parts.push(`limit ${latencyWords(data.limit_ms)}`);
-  parts.push(failures ? `${failures} unhealthy result${failures === 1 ? "" : "s"}` : "no unhealthy result");
-  return parts.join(", ");
-}
-
-// The limit as a dashed line with its value, and a mark at the foot wherever results were unhealthy.
+// Limits as dashed lines with their words, and a mark at the foot wherever something went wrong.
 function drawMarks(plot, data) {
   const { ctx, bbox } = plot;
   const dpr = devicePixelRatio;
   ctx.save();
-  if (data.limit_ms) {
-    const y = Math.round(plot.valToPos(data.limit_ms, "y", true)) + 0.5;
-    ctx.strokeStyle = ctx.fillStyle = colour("--degraded");
+  for (const limit of data.limits) {
+    const y = Math.round(plot.valToPos(limit.value, "y", true)) + 0.5;
+    ctx.strokeStyle = ctx.fillStyle = colour(`--${limit.tone}`);
     ctx.lineWidth = dpr;
     ctx.setLineDash([5 * dpr, 4 * dpr]);
     ctx.beginPath();
@@ -44,11 +50,11 @@ function drawMarks(plot, data) {
     ctx.font = `${12 * dpr}px ${fontFamily}`;
     ctx.textAlign = "right";
     ctx.textBaseline = "bottom";
-    ctx.fillText(`limit ${latencyWords(data.limit_ms)}`, bbox.left + bbox.width - 4 * dpr, y - 3 * dpr);
+    ctx.fillText(limit.words, bbox.left + bbox.width - 4 * dpr, y - 3 * dpr);
   }
   ctx.fillStyle = colour("--unhealthy");
   const foot = bbox.top + bbox.height;
-  data.failures.forEach((count, at) => {
+  data.marks?.counts.forEach((count, at) => {
     if (!count) return;
     const x = plot.valToPos(data.start_ms[at] / 1000, "x", true);
     if (x < bbox.left || x > bbox.left + bbox.width) return;
@@ -87,15 +93,29 @@ function zoom(box, plot) {
   form.requestSubmit();
 }
 
+// One line is drawn over its tinted foot; of two the room between them is tinted.
+function drawnSeries(data) {
+  const accent = colour("--accent");
+  const value = (_plot, raw) => words(data, raw);
+  const known = data.lines[0].values.filter((each) => each != null).length;
+  const alone = known > 0 && known < 3; // a line needs two points to be seen
+  const main = { label: data.lines[0].name, stroke: accent, width: 1.75, points: { show: alone, size: 4, fill: accent }, value };
+  if (data.lines.length === 1) return [{ ...main, fill: colour("--accent-soft") }];
+  return [main, { label: data.lines[1].name, stroke: colour("--accent-band"), width: 1, value }];
+}
+
 function draw(box) {
   const state = drawn.get(box);
   const { data } = state;
   const canvas = box.querySelector(".chart-canvas");
   state.plot?.destroy();
-  const top = Math.max(highest(data.p95_ms), data.limit_ms ?? 0) * 1.12 || 1;
-  const accent = colour("--accent");
-  const known = data.p50_ms.filter((value) => value != null).length;
-  const alone = known > 0 && known < 3; // a line needs two points to be seen
+  const columns = data.lines.map((line) => line.values);
+  const top = Math.max(...columns.map(highest), ...data.limits.map((limit) => limit.value)) * 1.12 || 1;
+  const series = [{ value: "{D} {MMM} {HH}:{mm}:{ss}" }, ...drawnSeries(data)];
+  if (data.marks) {
+    series.push({ label: data.marks.name, scale: "count", stroke: colour("--unhealthy"), paths: () => null, points: { show: false } });
+    columns.push(data.marks.counts);
+  }
   const options = {
     width: canvas.clientWidth,
     height: canvas.clientHeight,
@@ -103,21 +123,15 @@ function draw(box) {
     scales: { x: { time: true, range: () => [data.from_ms / 1000, data.to_ms / 1000] }, y: { range: () => [0, top] } },
     axes: [
       axis({ values: CLOCK, space: 72, size: 42 }),
-      axis({ values: (_plot, splits) => splits.map((value) => (value ? latencyWords(value) : "0")), size: 64, space: 36 }),
+      axis({ values: (_plot, splits) => splits.map((value) => (value ? words(data, value) : "0")), size: 64, space: 36, ...(STEPS[data.unit] && { incrs: STEPS[data.unit] }) }),
     ],
-    series: [
-      { value: "{D} {MMM} {HH}:{mm}:{ss}" },
-      { label: "p50", stroke: accent, width: 1.75, points: { show: alone, size: 4, fill: accent }, value: (_plot, value) => latencyWords(value) },
-      { label: "p95", stroke: colour("--accent-band"), width: 1, value: (_plot, value) => latencyWords(value) },
-      { label: "unhealthy", scale: "count", stroke: colour("--unhealthy"), paths: () => null, points: { show: false } },
-    ],
-    bands: [{ series: [2, 1], fill: colour("--accent-soft") }],
+    series,
+    bands: data.lines.length > 1 ? [{ series: [2, 1], fill: colour("--accent-soft") }] : [],
     cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 }, y: false },
     legend: { live: true },
     hooks: { draw: [(plot) => drawMarks(plot, data)], setSelect: [(plot) => zoom(box, plot)] },
   };
-  const seconds = data.start_ms.map((ms) => ms / 1000);
-  state.plot = new uPlot(options, [seconds, data.p50_ms, data.p95_ms, data.failures], canvas);
+  state.plot = new uPlot(options, [data.start_ms.map((ms) => ms / 1000), ...columns], canvas);
   // What the drawing says in words stands in the caption.
   canvas.querySelector("canvas").setAttribute("aria-hidden", "true");
 }
@@ -142,17 +156,17 @@ async function load(box, { again = false } = {}) {
   if (drawn.get(box) !== state) return;
   state.data = data;
   const caption = document.getElementById(box.dataset.caption);
-  if (!data.failures.some(Boolean) && data.p50_ms.every((value) => value === null)) {
+  if (!data.marks?.counts.some(Boolean) && data.lines[0].values.every((value) => value === null)) {
     state.plot?.destroy();
     state.plot = undefined;
     state.data = undefined;
     caption.textContent = "";
-    say(box, "empty", "No result in this time. Choose a longer range.");
+    say(box, "empty", data.empty);
     return;
   }
   say(box, "ready", "");
   draw(box);
-  caption.textContent = summarize(data);
+  caption.textContent = data.summary;
 }
 
 const boxes = () => document.querySelectorAll("[data-chart]");

@@ -12,11 +12,13 @@ from core.config_errors import allowed_values, is_secret, variable
 from core.config_sources import LOCATORS
 from core.telemetry import metrics
 from ops.health.checks import KINDS
+from ops.queues.sources import SOURCES
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = (ROOT / "docs/configuration.md").read_text()
 METRICS = (ROOT / "docs/metrics.md").read_text()
 CHECKS = (ROOT / "docs/checks.md").read_text()
+QUEUES = (ROOT / "docs/queue-sources.md").read_text()
 DOCUMENTS = sorted(path for path in ROOT.glob("*.md")) + sorted((ROOT / "docs").rglob("*.md"))
 
 
@@ -65,17 +67,35 @@ def test_every_metric_is_documented_as_it_is() -> None:
     assert documented == {row.split("`")[1] for row in rows}
 
 
-def test_every_check_kind_is_documented_with_its_fields() -> None:
-    sections = {part.partition("\n")[0]: part for part in CHECKS.split("\n## ")[1:]}
-    sections.pop("Conditions")
-    documented = {
-        name: {
+def documented_fields(page: str) -> dict[str, set[str]]:
+    """The fields in the first column of the tables of each section."""
+    return {
+        part.partition("\n")[0]: {
             field for cell in re.findall(r"^\| (`.+?) \|", part, re.MULTILINE) for field in re.findall(r"`(\w+)`", cell)
         }
-        for name, part in sections.items()
+        for part in page.split("\n## ")[1:]
     }
 
+
+def test_every_check_kind_is_documented_with_its_fields() -> None:
+    documented = documented_fields(CHECKS)
+    documented.pop("Conditions")
+
     assert documented == {kind.name: set(kind.Config.model_fields) for kind in KINDS}
+
+
+def test_every_queue_source_is_documented_with_its_fields() -> None:
+    assert documented_fields(QUEUES) == {source.name: set(source.Config.model_fields) for source in SOURCES}
+
+
+def test_every_queue_source_is_in_the_table_with_its_actions() -> None:
+    rows = [
+        [cell.strip() for cell in row.strip("|").split("|")] for row in re.findall(r"^\|.+\|$", QUEUES, re.MULTILINE)
+    ]
+    listed = {row[0]: set(re.findall(r"\w+", row[5])) for row in rows if len(row) == 6 and row[0] in SOURCES}
+    actions = ("peek", "purge", "pause", "resume")
+
+    assert listed == {name: {word for word in actions if hasattr(source, word)} for name, source in SOURCES.items()}
 
 
 def test_metrics_keep_to_the_conventions() -> None:

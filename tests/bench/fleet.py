@@ -1,16 +1,41 @@
-"""Checks of the bench, written straight into the tables."""
+"""Checks, queues and sources of breakers of the bench, written straight into the tables."""
 
 import uuid
+from collections.abc import Iterable
 
 from django.db import connection
 
 from core.clock import now_ms
 from core.pulse import record_pulse
 from entities.models import Dependency, Entity, Team
+from ops.breakers.models import (
+    BreakerInstance,
+    BreakerSource,
+    BreakerSourceState,
+    BreakerTransition,
+    FleetBreaker,
+)
+from ops.errors.models import (
+    ErrorCount,
+    ErrorGroup,
+    ErrorKey,
+    ErrorRelease,
+    ErrorTotal,
+    ErrorUser,
+    SpooledEvent,
+    StoredEvent,
+)
 from ops.health.models import Check, CheckResult, CheckState, Heartbeat, Ping, PingKey, ResultDetail
+from ops.queues.models import Queue, QueueRollup, QueueSample, QueueState
+from ops.scheduling.models import Scheduled
 
 DAY_MS = 86_400_000
-_SLOW_TO_DELETE = (ResultDetail, CheckResult, Ping, PingKey, Heartbeat, CheckState, Check, Dependency, Entity, Team)
+_SLOW_TO_DELETE = (
+    *(QueueSample, QueueRollup, QueueState, Queue),
+    *(BreakerTransition, BreakerInstance, FleetBreaker, BreakerSourceState, BreakerSource),
+    *(SpooledEvent, StoredEvent, ErrorCount, ErrorTotal, ErrorUser, ErrorRelease, ErrorGroup, ErrorKey),
+    *(ResultDetail, CheckResult, Ping, PingKey, Heartbeat, CheckState, Check, Dependency, Entity, Team),
+)
 
 
 def clear_fleet() -> None:
@@ -36,8 +61,41 @@ def add_probed_checks(kind: str, config: dict[str, object], *, count: int) -> li
     return [row.pk for row in rows]
 
 
-def make_due(ids: list[int]) -> None:
-    CheckState.objects.filter(pk__gte=ids[0], pk__lte=ids[-1]).update(next_due_ms=now_ms() - 1, lease_until_ms=0)
+def add_sampled_queues(kind: str, configs: Iterable[dict[str, object]]) -> list[int]:
+    """Queues with limits that are due when told so; their primary keys."""
+    entity, _created = Entity.objects.get_or_create(name="bench", defaults={"kind": "service"})
+    rows = Queue.objects.bulk_create(
+        (
+            Queue(
+                entity=entity, name=f"{kind}-{number}", kind=kind, config=config, max_size=1_000, max_age_ms=300_000,
+                interval_ms=60_000,
+            )
+            for number, config in enumerate(configs)
+        ),
+        batch_size=1000,
+    )  # fmt: skip
+    QueueState.objects.bulk_create(
+        (QueueState(definition=row, interval_ms=60_000, timeout_ms=10_000, next_due_ms=None) for row in rows),
+        batch_size=1000,
+    )
+    return [row.pk for row in rows]
+
+
+def add_scraped_pages(url: str, *, count: int) -> list[int]:
+    """An entity each with one page of breakers, due when told so; the primary keys of the sources."""
+    entities = Entity.objects.bulk_create(Entity(name=f"scraped-{number}", kind="service") for number in range(count))
+    rows = BreakerSource.objects.bulk_create(
+        BreakerSource(entity=entity, name="page", kind="scrape", config={"url": url}, interval_ms=60_000)
+        for entity in entities
+    )
+    BreakerSourceState.objects.bulk_create(
+        BreakerSourceState(source=row, interval_ms=60_000, timeout_ms=10_000, next_due_ms=None) for row in rows
+    )
+    return [row.pk for row in rows]
+
+
+def make_due(ids: list[int], states: type[Scheduled] = CheckState) -> None:
+    states._default_manager.filter(pk__gte=ids[0], pk__lte=ids[-1]).update(next_due_ms=now_ms() - 1, lease_until_ms=0)
 
 
 def add_shown_fleet(checks: int) -> None:

@@ -17,7 +17,7 @@ from tests.bench.figures import Figure
 from tests.bench.setting import Setting
 from tests.bench.target import Target
 
-PARTS = ("probes", "storage", "pages", "errors", "breakers", "overhead")
+PARTS = ("probes", "storage", "pages", "errors", "queues", "scraping", "breakers", "overhead")
 
 
 def main() -> None:
@@ -50,6 +50,10 @@ def _measure_of(part: str) -> Callable[[Setting], Iterator[Figure]]:
             from tests.bench.pages import measure_pages as measure
         case "errors":
             from tests.bench.errors import measure_errors as measure
+        case "queues":
+            from tests.bench.queues import measure_queues as measure
+        case "scraping":
+            from tests.bench.scraping import measure_scraping as measure
         case "breakers":
             from tests.bench.breakers import measure_breakers as measure
         case _:

@@ -1,6 +1,7 @@
 """The target of the probes, a process of its own: ``python -m tests.bench.target`` prints its ports.
 
-It answers whatever comes as cheaply as Python can, over plain TCP and over TLS, and closes.
+It answers whatever comes as cheaply as Python can, over plain TCP and over TLS, and closes. ``/metrics`` is a page of
+Resilience4j with ``BREAKERS`` breakers.
 """
 
 import asyncio
@@ -16,16 +17,22 @@ from typing import cast
 import certifi
 import uvloop
 
+from deploy.demo.resilience4j import Breaker, render_page
+
 CERTIFICATE = Path(__file__).parents[1] / "ops/health/certificates/valid.pem"
-_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n"
+BREAKERS = 100
+_PAGE = render_page(Breaker(f"backend-{number}") for number in range(BREAKERS)).encode()
+_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
+_METRICS = _HEAD % len(_PAGE) + _PAGE
+_ANSWER = _HEAD % 3 + b"ok\n"
 
 
 class _Answering(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.WriteTransport", transport)
 
-    def data_received(self, _data: bytes) -> None:
-        self._transport.write(_ANSWER)
+    def data_received(self, data: bytes) -> None:
+        self._transport.write(_METRICS if data.startswith(b"GET /metrics ") else _ANSWER)
         self._transport.close()
 
 
@@ -49,6 +56,10 @@ class Target:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/"
+
+    @property
+    def metrics_url(self) -> str:
+        return f"{self.url}metrics"
 
     @property
     def tls_url(self) -> str:

@@ -5,6 +5,7 @@ import pytest
 from core.permissions import Role
 from ops.breakers.models import FleetBreaker
 from ops.health.models import Check
+from ops.queues.models import Queue
 from tests.breakers import OWN_OPEN, add_breakers
 from tests.browser import SignIn, Visitor
 from tests.fleet import add_fleet
@@ -43,12 +44,20 @@ PAGES = {
     "breakers, nothing matches": "/breakers?q=nothing-is-called-so",
     "breaker": "/breakers/{breaker}",
     "breaker of our own": f"/breakers/own/{OWN_OPEN}",
+    "queues": "/queues",
+    "queues, nothing matches": "/queues?q=nothing-is-called-so",
+    "queue": "/queues/{queue}",
+    "queue that cannot be read": "/queues/{unread}",
 }
 
 
 def address(name: str) -> str:
-    check = Check.objects.filter(entity__name="search").values_list("uid", flat=True).first()
-    return PAGES[name].format(check=check, breaker=FleetBreaker.objects.get(name="card-gateway").uid)
+    return PAGES[name].format(
+        check=Check.objects.filter(entity__name="search").values_list("uid", flat=True).first(),
+        queue=Queue.objects.values_list("uid", flat=True).get(name="emails"),
+        breaker=FleetBreaker.objects.values_list("uid", flat=True).get(name="card-gateway"),
+        unread=Queue.objects.values_list("uid", flat=True).get(name="index"),
+    )
 
 
 def inspect(visitor: Visitor, path: str) -> None:
@@ -76,7 +85,7 @@ def test_every_page_is_accessible_silent_and_fits_a_phone(theme: str, width: int
 def test_pages_of_an_empty_catalogue_are_accessible(theme: str, width: int, sign_in: SignIn) -> None:
     visitor = sign_in(Role.EDITOR, theme=theme, width=width)
 
-    for path in ("/", "/entities", "/checks", "/wall", "/breakers"):
+    for path in ("/", "/entities", "/checks", "/queues", "/breakers", "/wall"):
         inspect(visitor, path)
 
 

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import redis
 from celery import Celery
 
 from core.data_dir import DataDir
-from tests.faults.watched import Watched, watched
+from tests.faults.watched import Watched, stopped, watched
 from tests.ops.health.targets import answer, run_target
 from tests.services import wait_for
 
@@ -93,6 +94,21 @@ def test_of_the_worker_with_task_and_trace(one: Watched) -> None:
     assert tags["task_id"]
     assert len(event["trace_id"]) == 32
     assert event["data"]["transaction"] == "errors.prune"
+
+
+def test_of_the_worker_that_a_task_lost_its_process(one: Watched) -> None:
+    """Told by the worker's main process, which then forks a new one: it must not share a connection with it."""
+
+    children = one.family("worker")[1:]
+    with stopped(children), redis.Redis(unix_socket_path=str(DataDir(one.instance.data).broker_socket)) as broker:
+        wait_for(lambda: broker.llen("quarterdeck:default"), seconds=40, what="a task for each of them, and more")
+        for child in children:
+            child.kill()
+
+    event = wait_for_error(one, "quarterdeck-worker", "WorkerLostError")
+    assert dict(event["data"]["tags"])["role"] == "worker"
+    one.wait_for_results(seconds=60)
+    one.assert_every_slot_has_one_result_or_is_counted()
 
 
 def test_of_the_scheduler_which_is_started_again(one: Watched) -> None:

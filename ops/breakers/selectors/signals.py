@@ -1,6 +1,7 @@
 """What breakers say of their entities."""
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import ClassVar
 
 from django.db.models import Max, Min
 
@@ -8,11 +9,16 @@ from ops.breakers.domain import summarize
 from ops.breakers.models import FleetBreaker
 from ops.breakers.selectors import effective
 from ops.breakers.selectors.rows import stored_aggregate
-from ops.signals.domain import Reason, Signal, Standing, Status
+from ops.signals.domain import Reason, Signal, Standing, Status, worst_standings
 
 
 class BreakerSignals:
     """Every breaker of the fleet; what each state counts for is in ``domain.STATUSES``."""
+
+    went_stale: ClassVar[str] = (
+        "SELECT 1 FROM ops_breakerinstance WHERE fresh_until_ms >= %(seen)s AND fresh_until_ms < {now} "
+        "AND state <> 'unknown'"
+    )
 
     def standings(self, now_ms: int) -> Mapping[int, Standing]:
         rows = (
@@ -21,11 +27,7 @@ class BreakerSignals:
             .values_list("entity_id", "severity")
             .annotate(first=Min("since"), last=Max("since"))
         )
-        own: dict[int, Standing] = {}
-        for entity_id, severity, first, last in rows:
-            if entity_id not in own or severity > own[entity_id].severity:
-                own[entity_id] = Standing(severity, first if severity > Status.HEALTHY else last)
-        return own
+        return worst_standings(rows)
 
     def reasons(self, entity_ids: Collection[int] | None, now_ms: int) -> Iterable[Reason]:
         breakers = FleetBreaker.objects.all()

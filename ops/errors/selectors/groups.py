@@ -28,7 +28,8 @@ _ORDERS: Mapping[str, tuple[SortKey, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class GroupRow:
-    """``trend`` holds the events of each of the last ``TREND_HOURS`` hours, the running one last."""
+    """``trend`` holds the events of each of the last ``TREND_HOURS`` hours, the running one last; ``trouble`` is a
+    ``Trouble`` while the group makes its entity degraded."""
 
     id: int
     uid: str
@@ -47,6 +48,7 @@ class GroupRow:
     releases: tuple[str, ...]
     environments: tuple[str, ...]
     is_regression: bool
+    trouble: str | None
     resolved_in: str
     muted_until: dt.datetime | None
     muted_per_hour: int | None
@@ -171,6 +173,7 @@ def _row(group: ErrorGroup, trend: tuple[int, ...]) -> GroupRow:
         releases=tuple(group.releases),
         environments=tuple(group.environments),
         is_regression=is_open and group.regressed_at_ms is not None,
+        trouble=group.trouble or None if is_open else None,
         resolved_in=group.resolved_in,
         muted_until=None if group.muted_until_ms is None else from_ms(group.muted_until_ms),
         muted_per_hour=group.muted_per_hour,

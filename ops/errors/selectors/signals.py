@@ -1,6 +1,7 @@
 """What errors say of their entities, as it was last judged (``ops.errors.judging``)."""
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import ClassVar
 
 from django.db.models import F, Min, QuerySet, Window
 from django.db.models.functions import RowNumber
@@ -16,6 +17,8 @@ REASONS_MAX = 20
 
 class ErrorSignals:
     """An entity whose errors are no trouble is not told of: that nothing was reported proves nothing."""
+
+    went_stale: ClassVar[str] = ""
 
     def standings(self, now_ms: int) -> Mapping[int, Standing]:  # noqa: ARG002 - judged already
         rows = _troubled().order_by().values_list("entity_id").annotate(since=Min("trouble_since_ms"))

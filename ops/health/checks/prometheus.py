@@ -1,6 +1,5 @@
 """``prometheus``: the value of a metric on a page such as ``/metrics``."""
 
-import asyncio
 from functools import cached_property
 from typing import Annotated, ClassVar, Literal
 
@@ -13,21 +12,14 @@ from ops.probing.http_fetch import HTTP_PLACEHOLDERS, fetch
 from ops.probing.metrics_page import (
     AGGREGATIONS,
     COMPARISONS,
+    MetricSelector,
     Selector,
     parse_comparison,
     parse_selector,
-    select_values,
+    select_all,
 )
 from ops.probing.probe import Finding, Observation, ProbeContext
 from ops.signals.domain import Status
-
-INLINE_CHARACTERS = 65_536
-"""A longer page is read in a thread."""
-
-
-def _validate_selector(text: str) -> str:
-    parse_selector(text)
-    return text
 
 
 def _validate_comparison(text: str) -> str:
@@ -46,9 +38,7 @@ class PrometheusConfig(RequestConfig):
         conditions=("[VALUE] < 100",),
     )
 
-    metric: Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(_validate_selector)] = Field(
-        title="Metric", examples=['http_requests_total{code=~"5.."}']
-    )
+    metric: MetricSelector = Field(title="Metric", examples=['http_requests_total{code=~"5.."}'])
     aggregation: Literal["sum", "avg", "min", "max", "count"] = Field(
         "sum", title="Of several series", description="How they become one value."
     )
@@ -80,11 +70,7 @@ class PrometheusKind:
         if status != 200:
             seen.finding = Finding(Status.UNHEALTHY, f"answered {status} instead of the metrics", "body")
             return seen
-        if len(page) <= INLINE_CHARACTERS:
-            values = select_values(page, config.selector)
-        else:
-            values = await asyncio.get_running_loop().run_in_executor(None, select_values, page, config.selector)
-        _judge(config, seen, values)
+        _judge(config, seen, (await select_all(page, [config.selector]))[0])
         return seen
 
 

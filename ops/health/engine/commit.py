@@ -8,7 +8,7 @@ from typing import NamedTuple
 from django.db import transaction
 
 from core.revision import take_revision
-from ops.health.domain import Standing, fresh_until, next_standing, standing_at
+from ops.health.domain import Standing, next_standing, standing_at
 from ops.health.engine.bulk import (
     Row,
     insert_changes,
@@ -22,6 +22,7 @@ from ops.health.engine.judging import Judgement
 from ops.health.models import CheckState
 from ops.journal.services import NewEntry, record_entries
 from ops.probing.probe import Observation
+from ops.scheduling.freshness import fresh_until
 from ops.signals.domain import Status
 
 JOURNAL_KIND = "check.status"

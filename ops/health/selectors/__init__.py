@@ -1,6 +1,6 @@
 """The read model of the slice: check rows and results, and what changed since."""
 
-from ops.health.selectors.changes import change_stamp, has_changed, newest_result_ms, oldest_overdue_ms
+from ops.health.selectors.changes import newest_result_ms, oldest_overdue_ms
 from ops.health.selectors.checks import CheckRow, check_row, check_rows, status_counts
 from ops.health.selectors.details import CheckDetail, check_detail, check_details
 from ops.health.selectors.pings import PingView, find_ping_key, ping_paths, recent_pings
@@ -12,13 +12,11 @@ __all__ = [
     "OutcomeRow",
     "PingView",
     "ResultRow",
-    "change_stamp",
     "check_detail",
     "check_details",
     "check_row",
     "check_rows",
     "find_ping_key",
-    "has_changed",
     "newest_result_ms",
     "oldest_overdue_ms",
     "ping_paths",

@@ -13,11 +13,11 @@ from django.db import connection
 
 from core.clock import database_now_ms, from_ms
 from core.errors import FieldError, ValidationFailed
+from core.latency import percentiles_us
 from core.permissions import Permission, Principal
 from ops.health.check_ranges import Row, read_ranges
 from ops.health.horizons import DAY_MS, HOUR_MS
 from ops.health.intervals import StateInterval
-from ops.health.latency import percentiles_us
 from ops.health.models import StatusChange
 from ops.health.status_changes import read_intervals
 from ops.health.stretches import DAILY, FINE_MS, RAW, Clock, Piece, cut, read_totals

@@ -1,17 +1,23 @@
 """What checks say of their entities."""
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import ClassVar
 
 from django.db import connection
 from django.db.models import Count, Max, Min
 
 from ops.health.models import Check
 from ops.health.selectors import effective
-from ops.signals.domain import Reason, Signal, Standing, Status
+from ops.signals.domain import Reason, Signal, Standing, Status, worst_standings
 
 
 class HealthSignals:
     """The checks that are not paused and do not merely inform (``domain.counted_status``)."""
+
+    went_stale: ClassVar[str] = (
+        "SELECT 1 FROM ops_checkstate WHERE fresh_until_ms >= %(seen)s AND fresh_until_ms < {now} "
+        "AND next_due_ms IS NOT NULL"
+    )
 
     def standings(self, now_ms: int) -> Mapping[int, Standing]:
         by_status = (
@@ -22,16 +28,10 @@ class HealthSignals:
             .annotate(first=Min("since"), last=Max("since"), checks=Count("id"))
             .values_list("entity_id", "severity", "first", "last")
         )
-        own: dict[int, Standing] = {}
         with connection.cursor() as cursor:
             # Past the ORM, which converts every number once more: this reads a row for each entity.
             cursor.execute(*by_status.query.sql_with_params())
-            rows = cursor.fetchall()
-        for entity_id, severity, first, last in rows:
-            if entity_id not in own or severity > own[entity_id].severity:
-                # Fine since the last of its checks became so; in trouble since the first did.
-                own[entity_id] = Standing(severity, first if severity > 0 else last)
-        return own
+            return worst_standings(cursor.fetchall())
 
     def reasons(self, entity_ids: Collection[int] | None, now_ms: int) -> Iterable[Reason]:
         checks = Check.objects.all() if entity_ids is None else Check.objects.filter(entity_id__in=entity_ids)

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from core.audit import record_action
 from core.permissions import Permission, Principal
 from core.revision import changing
-from core.secrets import SecretUnreadable, open_sealed, seal, seal_anew
+from core.secrets import SecretUnreadable
 from entities.lifecycle import lock_catalogue
 from ops.health.checks import KINDS
 from ops.health.models import Check
+from ops.probing.kept_secrets import sealed_anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ def encrypt_secrets(*, principal: Principal) -> Encryption:
     written, unreadable = 0, []
     for check in Check.objects.select_related("entity").order_by("pk").iterator(chunk_size=500):
         try:
-            config = _sealed_anew(check)
+            kind = KINDS.get(check.kind)
+            config = sealed_anew(check.config, None if kind is None else kind.Config)
         except SecretUnreadable:
             unreadable.append(f"{check.entity.name}/{check.name}")
             continue
@@ -45,15 +47,3 @@ def encrypt_secrets(*, principal: Principal) -> Encryption:
         after={"written": written, "unreadable": unreadable},
     )
     return Encryption(written, tuple(unreadable))
-
-
-def _sealed_anew(check: Check) -> object:
-    """Fields that the kind does not take any more, or takes otherwise, are carried over as they are."""
-    config = seal_anew(check.config)
-    if (kind := KINDS.get(check.kind)) is None:
-        return config
-    try:
-        read = kind.Config.model_validate(check.config, context={"open": open_sealed})
-    except ValueError:
-        return config
-    return read.model_dump(mode="json", exclude_defaults=True, context={"seal": seal})

@@ -10,8 +10,8 @@ from typing import Any
 from django.db.models import BigIntegerField, Case, F, Value, When
 
 from ops.health.definition import CheckDefinition
-from ops.health.domain import fresh_until
 from ops.health.models import CheckState, StatusChange
+from ops.scheduling.freshness import fresh_until
 from ops.signals.domain import Status
 
 SPREAD_MS = 60_000

@@ -6,8 +6,11 @@ import re
 from core.registry import Registry
 from ops.probing.config import KindConfig
 from ops.queues.sources.celery import CelerySource
+from ops.queues.sources.prometheus import PrometheusSource
+from ops.queues.sources.rabbitmq import RabbitSource
 from ops.queues.sources.redis import RedisSource
 from ops.queues.sources.source import DeadLettered, Pausable, Peekable, Purgeable, QueueSource
+from ops.queues.sources.sql import SqlSource
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _ABILITIES: tuple[tuple[type, tuple[str, ...]], ...] = (
@@ -18,9 +21,8 @@ _ABILITIES: tuple[tuple[type, tuple[str, ...]], ...] = (
 )
 COMMON_FIELDS = frozenset(
     {
-        "name", "kind", "entity", "interval", "timeout", "paused", "severity", "redact",
-        "max_size", "max_age", "max_growth", "min_consumers",
-        "degraded_size", "degraded_age", "degraded_growth",
+        "name", "kind", "entity", "interval", "timeout", "paused",
+        "max_size", "max_age", "warn_size", "warn_age", "min_consumers", "breach_within",
     }
 )  # fmt: skip
 """Fields of every queue; a source's own may not be called so."""
@@ -51,3 +53,6 @@ def register_source(source: QueueSource) -> None:
 SOURCES: Registry[QueueSource] = Registry("queue source", validate=validate_source)
 register_source(CelerySource())
 register_source(RedisSource())
+register_source(SqlSource())
+register_source(PrometheusSource())
+register_source(RabbitSource())

@@ -33,10 +33,10 @@ class Arrivals:
     def arrived(self) -> int:
         return self.marks[-1].arrived
 
-    def waiting_since(self) -> float | None:
-        """The latest time by which the oldest message had come; None when there is none."""
-        oldest = self.arrived - self.size + 1
-        return next((mark.at for mark in self.marks if mark.arrived >= oldest), None) if self.size else None
+    def waiting_since(self, older: int = 0) -> float | None:
+        """The latest time by which the oldest message but so many had come; None when there is none."""
+        number = self.arrived - self.size + 1 + older
+        return next((mark.at for mark in self.marks if mark.arrived >= number), None) if older < self.size else None
 
 
 def first_look(size: int, newest: str | None, *, at: float) -> Arrivals:

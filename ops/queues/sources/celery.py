@@ -82,16 +82,18 @@ class CeleryQueueConfig(RedisServerConfig):
 
 @dataclass(frozen=True, slots=True)
 class _List:
-    """One priority's list: its size, its next messages, the next first, and how long the oldest waits at least."""
+    """One priority's list: its size, its next messages, the next first, and what earlier looks saw."""
 
     size: int
     window: list[Envelope]
-    observed_since: float | None
+    observed: Arrivals | None
 
-    def waiting_since(self) -> float | None:
-        told = [since for envelope in self.window if (since := envelope.waiting_since()) is not None]
-        if self.window and self.window[0].waiting_since() is None and self.observed_since is not None:
-            told.append(self.observed_since)
+    def waiting_since(self, now: float) -> float | None:
+        """Since when the oldest message could have been worked on, as far as is known."""
+        told = [since for envelope in self.window if (since := envelope.waiting_since()) is not None and since <= now]
+        silent = next((at for at, envelope in enumerate(self.window) if envelope.waiting_since() is None), None)
+        if silent is not None and self.observed is not None:
+            told += [since for since in [self.observed.waiting_since(silent)] if since is not None]
         return min(told, default=None)
 
 
@@ -113,7 +115,7 @@ class CelerySource:
             lists = await self._read_lists(config, here.client, now)
             unacked = await read_unacked(here.client, config.queue, keyprefix=prefix, now=now)
             call = await self._roll_calls.of(config, prefix, here)
-        since = min((at for found in lists.values() if (at := found.waiting_since()) is not None), default=None)
+        since = min((at for found in lists.values() if (at := found.waiting_since(now)) is not None), default=None)
         parts = {f"priority {step}": found.size for step, found in lists.items()}
         if call.queues:
             tasks = call.tasks.get(config.queue, Counter())
@@ -182,8 +184,7 @@ class CelerySource:
         else:
             self._arrivals.put(name, arrivals)
         window = [read_envelope(text, now=now) for text in reversed(look.window)]
-        since = arrivals.waiting_since() if arrivals is not None and before is not None else None
-        return _List(look.size, window, since)
+        return _List(look.size, window, arrivals if before is not None else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
 """The workers of a broker: who consumes what, and what they have in hand. Asked once for all queues of the broker."""
 
+import asyncio
 import time
 from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakValueDictionary
 
 from ops.probing.celery_control import Question, Replies, ask_workers, consumed_queues
 from ops.queues.sources.redis_server import RedisServerConfig, Session
@@ -39,17 +41,20 @@ class RollCalls:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[object, ...], tuple[float, RollCall]] = OrderedDict()
+        self._asking: WeakValueDictionary[tuple[object, ...], asyncio.Lock] = WeakValueDictionary()
 
     async def of(self, config: RedisServerConfig, keyprefix: str, session: Session) -> RollCall:
         """Raises ``ProbeFailed``."""
         key = (config.url, config.username, keyprefix)
-        taken_at, call = self._kept.get(key, (0.0, RollCall()))
-        if time.monotonic() - taken_at > KEPT_SECONDS:
-            call = await call_roll(session, config.database, keyprefix)
-            self._kept[key] = (time.monotonic(), call)
-            self._kept.move_to_end(key)
-            if len(self._kept) > BROKERS_MAX:
-                self._kept.popitem(last=False)
+        lock = self._asking.setdefault(key, asyncio.Lock())
+        async with lock:  # looks at many queues begin together: the first asks for all
+            taken_at, call = self._kept.get(key, (0.0, RollCall()))
+            if time.monotonic() - taken_at > KEPT_SECONDS:
+                call = await call_roll(session, config.database, keyprefix)
+                self._kept[key] = (time.monotonic(), call)
+                self._kept.move_to_end(key)
+                if len(self._kept) > BROKERS_MAX:
+                    self._kept.popitem(last=False)
         return call
 
     def forget(self, config: RedisServerConfig, keyprefix: str) -> None:
@@ -63,7 +68,8 @@ async def call_roll(session: Session, database: int, keyprefix: str) -> RollCall
         replies.heard, {worker: frozenset(consumed_queues(answer)) for worker, answer in replies.answers.items()}
     )
     for method in TASKS if call.queues else ():
-        replies = await _ask(session, Question(method, database=database, keyprefix=keyprefix))
+        question = Question(method, database=database, keyprefix=keyprefix)
+        replies = await _ask(session, question, expected=len(call.queues))
         for worker, answer in replies.answers.items():
             for queue in _queues_of_tasks(answer, call.queues.get(worker, frozenset())):
                 call.tasks.setdefault(queue, Counter())[method] += 1
@@ -76,12 +82,13 @@ async def tell_workers(session: Session, question: Question) -> int:
     return sum(isinstance(answer, dict) and "ok" in answer for answer in replies.answers.values())
 
 
-async def _ask(session: Session, question: Question) -> Replies:
+async def _ask(session: Session, question: Question, *, expected: int | None = None) -> Replies:
+    """Waits for as many as are ``expected``, unless given for all that got the question."""
     session.running.doing = "waiting for the workers"
     ends_at = time.monotonic() + min(PATIENCE_SECONDS, session.running.left_seconds / 4)
 
     def patience(replies: Replies) -> float:
-        return ends_at - time.monotonic() if len(replies.answers) < replies.heard else 0.0
+        return ends_at - time.monotonic() if len(replies.answers) < (expected or replies.heard) else 0.0
 
     return await ask_workers(session.client, session.running, question, patience)
 

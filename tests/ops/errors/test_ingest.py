@@ -9,10 +9,13 @@ from typing import Any
 
 import brotli
 import pytest
+import time_machine
 from django.test import Client
+from django.utils import timezone
 
 from core.permissions import Principal
 from entities.models import Entity
+from ops.errors import ingest
 from ops.errors.digest import digest_spool
 from ops.errors.events import read_event
 from ops.errors.ingest import ITEM_HANDLERS, SPOOL_ROWS_MAX
@@ -200,6 +203,59 @@ def test_over_its_quota_a_key_is_told_when_to_come_again(send: Send, key: ErrorK
     assert refused.status_code == 429
     assert 1 <= int(refused["Retry-After"]) <= 60
     assert refused["X-Sentry-Rate-Limits"].endswith(":error:key")
+
+
+def test_each_dsn_has_a_quota_of_its_own(send: Send, key: ErrorKey, entity: Entity, staff: Principal) -> None:
+    ErrorKey.objects.filter(pk=key.pk).update(per_minute=1)
+    other = create_key(principal=staff, entity_ref=entity.name)
+    assert [send(envelope(event())).status_code for _ in range(3)] == [200, 429, 429]
+    path, auth = f"/api/{other.pk}/envelope/", {"X-Sentry-Auth": f"Sentry sentry_key={other.public_key}"}
+    assert [send(envelope(event()), path=path, **auth).status_code for _ in range(3)] == [200, 200, 200]
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_every_event_of_an_envelope_counts_and_the_legacy_address_too(send: Send, key: ErrorKey, legacy: bool) -> None:
+    ErrorKey.objects.filter(pk=key.pk).update(per_minute=3)
+    assert send(envelope(event(), event(), event())).status_code == 200
+    body, path = (json.dumps(event()).encode(), f"/api/{key.pk}/store/") if legacy else (envelope(event()), None)
+    refused = send(body, path=path)
+    assert refused.status_code == 429
+    assert 1 <= int(refused["Retry-After"]) <= 60
+    assert "Retry-After" in refused["Access-Control-Expose-Headers"]
+    assert SpooledEvent.objects.count() == 3
+
+
+def test_what_is_dropped_anyway_uses_nothing_of_the_quota(send: Send, key: ErrorKey) -> None:
+    ErrorKey.objects.filter(pk=key.pk).update(per_minute=1)
+    for _ in range(5):
+        assert send(envelope({"spans": []}, kind="transaction")).status_code == 200
+    assert send(envelope(event())).status_code == 200
+
+
+def test_the_next_minute_is_a_new_quota(send: Send, key: ErrorKey) -> None:
+    ErrorKey.objects.filter(pk=key.pk).update(per_minute=1)
+    with time_machine.travel(1_800_000_000, tick=False):
+        assert [send(envelope(event())).status_code for _ in range(2)] == [200, 429]
+    with time_machine.travel(1_800_000_060, tick=False):
+        assert send(envelope(event())).status_code == 200
+
+
+def test_a_key_that_another_process_revoked_is_refused_within_ten_seconds(
+    send: Send, key: ErrorKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert send(envelope(event())).status_code == 200
+    ErrorKey.objects.filter(pk=key.pk).update(revoked_at=timezone.now())
+    assert send(envelope(event())).status_code == 200  # believed as long as this
+    assert ingest.KEY_KEPT_SECONDS <= 10
+    late = time.monotonic() + ingest.KEY_KEPT_SECONDS
+    monkeypatch.setattr("time.monotonic", lambda: late)
+    assert send(envelope(event())).status_code == 401
+    assert ErrorKey.objects.get().revoked_at is not None
+
+
+def test_of_an_entity_that_is_inactive_nothing_is_taken(send: Send, entity: Entity) -> None:
+    Entity.objects.filter(pk=entity.pk).update(lifecycle="inactive")
+    assert send(envelope(event())).status_code == 401
 
 
 def test_a_full_spool_sends_sdks_away(send: Send, entity: Entity) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,9 @@ from ops.errors.domain import (
     HOUR_MS,
     NEW_EVENTS,
     PAST_HOURS,
+    REGRESSION_COUNTS_MS,
+    SURGE_EVENTS,
+    SURGE_TIMES,
     Activity,
     Trouble,
     describe_trouble,
@@ -85,6 +89,14 @@ def test_it_is_told_in_words() -> None:
         "ValueError: bad, 42 events in the last hour (usually 3)"
     )
     assert describe_trouble("E", Trouble.NEW, old(running=1), NOON + HOUR_MS - 1) == "E, 1 event in the last hour (new)"
+
+
+def test_the_docs_tell_the_same_numbers() -> None:
+    text = " ".join((Path(__file__).parents[3] / "docs/errors.md").read_text().split())
+    assert f"is less than {REGRESSION_COUNTS_MS // HOUR_MS} hours old" in text
+    assert f"first seen in the last hour, with at least {NEW_EVENTS} events" in text
+    assert f"at least {SURGE_EVENTS} events in the last hour, and {SURGE_TIMES} times as many" in text
+    assert f"the mean of the {PAST_HOURS} hours before" in text
 
 
 def status_of(entity: Entity) -> Any:

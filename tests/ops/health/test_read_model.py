@@ -13,8 +13,9 @@ from core.revision import take_revision
 from entities.models import Dependency, Entity, Team
 from entities.status import entity_statuses as catalogue_statuses
 from ops.health.models import Check, CheckResult, CheckState, ResultDetail
-from ops.health.selectors import change_stamp, check_row, check_rows, has_changed, recent_results
+from ops.health.selectors import check_row, check_rows, recent_results
 from ops.signals.domain import Status
+from ops.statuses.changes import change_stamp, has_changed
 from ops.statuses.selectors import entity_statuses, verdict
 
 pytestmark = pytest.mark.django_db

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from core.clock import database_now_ms
+from core.latency import bucket_of
 from ops.health import rollup, stretches
 from ops.health.horizons import DAY_MS, HOUR_MS, rolled_up_until_ms
-from ops.health.latency import bucket_of
 from ops.health.models import (
     LATE_MS,
     Check,

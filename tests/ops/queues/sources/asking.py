@@ -22,7 +22,11 @@ def run[T](action: Callable[..., Awaitable[T]], config: Any, *, timeout: float =
 
 
 def read(source: QueueSource, *, timeout: float = 10, **fields: Any) -> Reading:
-    return run(source.read, source.Config.model_validate(fields), timeout=timeout)
+    return run(source.read, config(source, **fields), timeout=timeout)
+
+
+def config(source: QueueSource, **fields: Any) -> Any:
+    return source.Config.model_validate(fields)
 
 
 def failure(source: QueueSource, *, timeout: float = 10, **fields: Any) -> ProbeFailed:

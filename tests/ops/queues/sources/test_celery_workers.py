@@ -1,14 +1,19 @@
 """The ``celery`` source with a real worker that consumes."""
 
+import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
+import uvloop
 from celery import Celery
 
+from ops.probing.probe import ProbeContext
 from ops.queues.sources.celery import CelerySource
 from ops.queues.sources.source import Reading
 from tests.ops.queues.sources import asking
@@ -44,11 +49,11 @@ def _worker(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
     arguments = ["worker", "--pool=threads", "--concurrency=2", "-n", "one@here", "-Q", "celery,mail"]
     with subprocess.Popen(
         [sys.executable, "-m", "celery", "-A", "stock", *arguments, "--without-gossip", "--without-mingle"],
-        cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        cwd=folder, env={"PATH": os.environ["PATH"]}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     ) as process:  # fmt: skip
         client = redis.Redis.from_url(url, socket_timeout=20)
-        wait_for(lambda: client.pubsub_numsub("/5.celery.pidbox")[0][1], seconds=90)
         try:
+            wait_for(lambda: client.pubsub_numpat() or process.poll() is not None, seconds=90, what="the worker")
             yield
         finally:
             client.close()
@@ -76,12 +81,21 @@ def test_what_workers_have_in_hand_is_told(url: str, app: Celery) -> None:
     for _ in range(5):
         app.send_task("jobs.hold")
     app.send_task("jobs.hold", countdown=600)
-    wait_for(lambda: look(url).scheduled == 1, seconds=30, what="the task with an ETA")
-    seen = wait_for(lambda: (s := look(url)).parts.get("active") == 2 and s, seconds=30, what="two running tasks")
+
+    client: Any = redis.Redis.from_url(url, socket_timeout=20)
+
+    def settled() -> Reading | None:
+        """All six are somewhere; a running task is no longer the broker's, as it is acknowledged early."""
+        seen = look(url)
+        is_whole = seen.parts.get("active") == 2 and seen.size + (seen.unacked or 0) == 4
+        return (
+            seen if is_whole and (seen.size, seen.unacked) == (client.llen("celery"), client.hlen("unacked")) else None
+        )
+
+    seen = wait_for(settled, seconds=40, what="two running tasks, and the broker's own figures")
+    client.close()
 
     assert seen.scheduled == 1
-    assert seen.size + seen.unacked == 6
-    assert app.connection_for_read().channel().client.hlen("unacked") == seen.unacked
     assert look(url, "mail").parts["active"] == 0
 
 
@@ -103,17 +117,21 @@ def test_nothing_stays_behind_on_the_broker(url: str) -> None:
     client.close()
 
 
-def test_one_roll_call_serves_all_queues_of_a_broker(url: str) -> None:
+def test_one_roll_call_serves_looks_that_begin_together(url: str) -> None:
     source = CelerySource()
     client = redis.Redis.from_url(url, socket_timeout=20)
 
     def published() -> int:
         return int(client.info("commandstats").get("cmdstat_publish", {}).get("calls", 0))
 
-    first = asking.read(source, url=url).consumers
+    async def look_at_all() -> list[Reading]:
+        configs = [asking.config(source, url=url, queue=queue) for queue in ("celery", "mail", "nobody") * 10]
+        return await asyncio.gather(*(source.read(one, ProbeContext(30, asking.LOOPBACK)) for one in configs))
+
     before = published()
-    seen = [asking.read(source, url=url, queue=queue).consumers for queue in ("mail", "nobody")]
+    seen = uvloop.run(look_at_all())
+    questions = published() - before
     client.close()
 
-    assert (first, seen) == (1, [1, 0])
-    assert published() - before <= 1 or pytest.skip("too slow a machine for what is kept for 5 s")
+    assert [reading.consumers for reading in seen[:3]] == [1, 1, 0]
+    assert questions < 30  # four for the roll call; the worker's heartbeats are among them

@@ -1,6 +1,7 @@
 """The ``redis`` source against a Valkey."""
 
 import json
+import socket
 import time
 from typing import Any
 
@@ -58,7 +59,7 @@ class TestList:
 
 
 class TestStream:
-    def test_without_a_group_it_is_its_length(self, look: Any, server: redis.Redis) -> None:
+    def test_without_a_group_it_is_its_length(self, look: Any, server: Any) -> None:
         assert look(structure="stream") == Reading(0)
         for at in (time.time() - 100, time.time() - 5):
             server.xadd("jobs", {"a": 1}, id=f"{round(at * 1_000)}-0")
@@ -67,7 +68,7 @@ class TestStream:
         assert (seen.size, seen.added, seen.consumers, seen.unacked, dict(seen.parts)) == (2, 2, 0, None, {})
         assert 99 <= seen.oldest_age_seconds < 160
 
-    def test_of_a_group_it_is_what_that_has_not_got(self, look: Any, server: redis.Redis) -> None:
+    def test_of_a_group_it_is_what_that_has_not_got(self, look: Any, server: Any) -> None:
         for age in (300, 200, 100):
             server.xadd("jobs", {"a": age}, id=f"{round((time.time() - age) * 1_000)}-0")
         server.xgroup_create("jobs", "mailers", id="0")
@@ -82,21 +83,21 @@ class TestStream:
         assert 99 <= look(structure="stream", group="mailers").oldest_age_seconds < 160
         assert look(structure="stream").parts == {"mailers": 1, "others": 0}
 
-    def test_a_group_that_is_up_to_date_has_no_age(self, look: Any, server: redis.Redis) -> None:
+    def test_a_group_that_is_up_to_date_has_no_age(self, look: Any, server: Any) -> None:
         server.xadd("jobs", {"a": 1})
         server.xgroup_create("jobs", "mailers", id="$")
 
         seen = look(structure="stream", group="mailers")
         assert (seen.size, seen.oldest_age_seconds) == (0, None)
 
-    def test_the_lag_is_counted_where_the_server_cannot_tell_it(self, look: Any, server: redis.Redis) -> None:
+    def test_the_lag_is_counted_where_the_server_cannot_tell_it(self, look: Any, server: Any) -> None:
         ids = [server.xadd("jobs", {"a": number}) for number in range(5)]
         server.xgroup_create("jobs", "mailers", id=ids[0])
         server.xdel("jobs", ids[2])
 
         assert look(structure="stream", group="mailers").size == 3
 
-    def test_what_was_delivered_too_often_is_dead(self, look: Any, server: redis.Redis) -> None:
+    def test_what_was_delivered_too_often_is_dead(self, look: Any, server: Any) -> None:
         entry = server.xadd("jobs", {"a": 1})
         server.xgroup_create("jobs", "mailers", id="0")
         server.xreadgroup("mailers", "one", {"jobs": ">"})
@@ -106,13 +107,13 @@ class TestStream:
         assert look(structure="stream", group="mailers", max_deliveries=3).dead == 1
         assert look(structure="stream", group="mailers").dead == 0
 
-    def test_a_group_that_does_not_exist_fails(self, broker: str, server: redis.Redis) -> None:
-        options = {"url": broker, "key": "jobs", "structure": "stream", "group": "nobody"}
+    def test_a_group_that_does_not_exist_fails(self, broker: str, server: Any) -> None:
+        options: dict[str, Any] = {"url": broker, "key": "jobs", "structure": "stream", "group": "nobody"}
         assert "does not exist" in asking.failure(SOURCE, **options).message
         server.xadd("jobs", {"a": 1})
         assert asking.failure(SOURCE, **options).message == "there is no group nobody"
 
-    def test_messages_are_shown_and_purged_but_not_the_groups(self, broker: str, server: redis.Redis) -> None:
+    def test_messages_are_shown_and_purged_but_not_the_groups(self, broker: str, server: Any) -> None:
         first = server.xadd("jobs", {"a": 1, "b": b"\xff"})
         server.xadd("jobs", {"a": 2})
         server.xgroup_create("jobs", "mailers", id=first)
@@ -187,12 +188,20 @@ def test_a_wrong_password_fails(broker: str, server: redis.Redis) -> None:
     ],
 )
 def test_a_hostile_peer_fails(answer: bytes, message: str) -> None:
-    with run_peer(lambda connection: (connection.recv(100), connection.sendall(answer))[1]) as port:
+    def speak(connection: socket.socket) -> None:
+        connection.recv(100)
+        connection.sendall(answer)
+
+    with run_peer(speak) as port:
         assert asking.failure(SOURCE, url=f"redis://127.0.0.1:{port}", key="jobs").message == message
 
 
 def test_a_silent_peer_is_given_up(broker: str) -> None:
-    with run_peer(lambda connection: bool(connection.recv(100)) and connection.recv(1) and None) as port:
+    def listen(connection: socket.socket) -> None:
+        while connection.recv(100):
+            pass
+
+    with run_peer(listen) as port:
         failed = asking.failure(SOURCE, url=f"redis://127.0.0.1:{port}", key="jobs", timeout=0.5)
 
     assert failed.message == "timed out after 500 ms while waiting for the answer"

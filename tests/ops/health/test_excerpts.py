@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from ops.health.engine.excerpts import EXCERPT_BYTES, make_excerpt
+from ops.probing.excerpts import EXCERPT_BYTES, make_excerpt
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.health.latency import RELATIVE_ERROR, Histogram, bucket_of, merge_into, pack, percentiles_us, unpack
+from core.latency import RELATIVE_ERROR, Histogram, bucket_of, merge_into, pack, percentiles_us, unpack
 
 DURATIONS = st.lists(st.integers(1, 86_400_000_000), min_size=1, max_size=200)
 SHARES = (0.5, 0.95, 0.99, 1.0)

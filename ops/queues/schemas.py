@@ -1,0 +1,201 @@
+"""The JSON of queues: what the API takes and what it answers."""
+
+import datetime as dt
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from core.pagination import CURSOR_MAX_LENGTH
+from core.text import Line
+from entities.definition import Name
+from ops.probing.described import describe_kinds
+from ops.queues.definition import CommonFields
+from ops.queues.selectors import QueueDetail, SampleSeries
+from ops.queues.services import ShownMessage
+from ops.queues.services.messages import KEY_MAX_LENGTH, KEYS_MAX, PEEK_MAX
+from ops.queues.sources import SOURCES
+
+type QueueStatusWord = Literal["healthy", "unknown", "degraded", "unhealthy", "paused"]
+Filter = Annotated[Line | None, Field(max_length=200)]
+Cursor = Annotated[str | None, Field(max_length=CURSOR_MAX_LENGTH, description="`next_cursor` of a page.")]
+PeekLimit = Annotated[int, Field(ge=1, le=PEEK_MAX)]
+
+_EXAMPLE = {"name": "emails", "kind": "celery", "url": "redis://127.0.0.1:6390/0", "queue": "celery", "max_size": 100}
+
+
+def _describe(*, required: bool) -> dict[str, Any]:
+    kinds = {source.name: source.Config for source in SOURCES}
+    return describe_kinds(CommonFields, kinds, required=required)
+
+
+def _describe_changes(schema: dict[str, Any]) -> None:
+    schema |= {**_describe(required=False), "example": {"max_size": 200, "interval": "30s"}}
+
+
+def _describe_new(schema: dict[str, Any]) -> None:
+    schema |= {**_describe(required=True), "example": {"entity": "payments-api", **_EXAMPLE}}
+
+
+class QueueBody(BaseModel):
+    """The fields of the catalogue file; those beside the common ones depend on the kind."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra=_describe_changes)
+
+    entity: Annotated[Name | None, Field(description="Id or name; a queue stays with its entity.")] = None
+
+    def fields(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class NewQueueBody(QueueBody):
+    model_config = ConfigDict(json_schema_extra=_describe_new)
+
+    entity: Annotated[Line, Field(max_length=64, description="Id or name.")]
+
+
+class QueueQuery(BaseModel):
+    """Filters, order and page of a list."""
+
+    status: QueueStatusWord | None = None
+    entity: Annotated[Filter, Field(description="Id or name.")] = None
+    q: Annotated[Line, Field(max_length=200, description="Part of the name of the queue or the entity.")] = ""
+    sort: Literal["trouble", "size", "age", "name"] = "trouble"
+    limit: Annotated[int, Field(ge=1, le=500)] = 50
+    cursor: Cursor = None
+
+
+class SampleQuery(BaseModel):
+    """``since`` is included, ``until`` is not; both need an offset from UTC. Unless given, the last hour."""
+
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+
+
+class PeekQuery(BaseModel):
+    limit: PeekLimit = 20
+
+
+class PurgeBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    confirm: Annotated[Line, Field(max_length=64, description="The name of the queue.")]
+
+
+class KeysBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    keys: Annotated[
+        list[Annotated[Line, Field(min_length=1, max_length=KEY_MAX_LENGTH)]],
+        Field(min_length=1, max_length=KEYS_MAX, description="As `/dead` told them."),
+    ]
+
+
+class CountOut(BaseModel):
+    count: int = Field(description="Messages or consumers that it concerned.")
+
+
+class MessageOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    key: str = Field(description="Names a dead message for retry and discard.")
+    body: str = Field(description="Cut, without what looks secret. Text from outside.")
+    size_bytes: int
+    age_seconds: float | None
+    headers: dict[str, str]
+
+
+class MessagesOut(BaseModel):
+    items: list[MessageOut]
+
+    @classmethod
+    def of(cls, messages: list[ShownMessage]) -> "MessagesOut":
+        return cls(items=[MessageOut.model_validate(message) for message in messages])
+
+
+class QueueOut(BaseModel):
+    """A queue as it is written, and how it stands. Fields of its source stand beside the common ones."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra={"additionalProperties": True})
+
+    id: str
+    entity: str
+    entity_id: str
+    name: str
+    kind: str
+    source: str = Field(description="Where it is, in words, without secrets.")
+    max_size: int | None
+    max_age: str | None
+    warn_size: int | None
+    warn_age: str | None
+    min_consumers: int | None
+    breach_within: str
+    interval: str
+    timeout: str
+    paused: bool
+    status: QueueStatusWord
+    since: dt.datetime | None
+    reason: str = Field(description="Why, in words; empty when there is nothing to say.")
+    size: int | None = Field(description="Messages that wait.")
+    oldest_age_seconds: float | None
+    consumers: int | None
+    unacked: int | None
+    scheduled: int | None
+    dead: int | None
+    rate_in: float | None = Field(description="Messages a second.")
+    rate_out: float | None
+    breach_in_seconds: float | None = Field(description="When `max_size` will be breached at this rate.")
+    last_at: dt.datetime | None = Field(description="When it was looked at last.")
+    seen_at: dt.datetime | None = Field(description="When the figures above were seen.")
+    can: list[str] = Field(description="What its source can do with messages and consumers.")
+    version: int
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+    @classmethod
+    def of(cls, detail: QueueDetail) -> "QueueOut":
+        row = detail.row
+        seen = (
+            "size", "oldest_age_seconds", "consumers", "unacked", "scheduled", "dead", "rate_in", "rate_out",
+            "breach_in_seconds", "last_at", "seen_at", "status", "since", "version",
+        )  # fmt: skip
+        return cls.model_validate(
+            {
+                **detail.document,  # first: a field of a source must not stand for what was seen
+                "id": row.uid,
+                "entity": row.entity_name,
+                "entity_id": row.entity_uid,
+                "source": row.source,
+                "reason": row.message,
+                "can": sorted(row.can),
+                **{name: getattr(row, name) for name in seen},
+                "created_at": detail.created_at,
+                "updated_at": detail.updated_at,
+            }
+        )
+
+
+class QueuePage(BaseModel):
+    items: list[QueueOut]
+    next_cursor: str | None
+    has_more: bool
+
+
+class SampleOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    at: dt.datetime
+    size: float = Field(description="Of five minutes the mean.")
+    size_min: int
+    size_max: int
+    oldest_age_seconds: float | None
+    consumers: int | None
+
+
+class SamplesOut(BaseModel):
+    step_seconds: int = Field(description="The length of what an item sums up; 0 for single looks.")
+    items: list[SampleOut]
+
+    @classmethod
+    def of(cls, series: SampleSeries) -> "SamplesOut":
+        items = [SampleOut.model_validate(point) for point in series.points]
+        return cls(step_seconds=series.step_seconds, items=items)

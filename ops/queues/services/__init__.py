@@ -1,0 +1,45 @@
+"""Writes of the slice: permission, rules, audit and revision, in one transaction each."""
+
+from ops.queues.services.definitions import (
+    QueueVersion,
+    create_queue,
+    delete_queue,
+    pause_queue,
+    resume_queue,
+    save_queues,
+    update_queue,
+)
+from ops.queues.services.encryption import encrypt_secrets
+from ops.queues.services.lifecycle import QueueLifecycle
+from ops.queues.services.messages import (
+    PEEK_MAX,
+    ShownMessage,
+    discard_dead,
+    pause_consumers,
+    peek,
+    peek_dead,
+    purge,
+    resume_consumers,
+    retry_dead,
+)
+
+__all__ = [
+    "PEEK_MAX",
+    "QueueLifecycle",
+    "QueueVersion",
+    "ShownMessage",
+    "create_queue",
+    "delete_queue",
+    "discard_dead",
+    "encrypt_secrets",
+    "pause_consumers",
+    "pause_queue",
+    "peek",
+    "peek_dead",
+    "purge",
+    "resume_consumers",
+    "resume_queue",
+    "retry_dead",
+    "save_queues",
+    "update_queue",
+]

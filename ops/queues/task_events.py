@@ -1,0 +1,160 @@
+"""What Celery's events tell of tasks: counts, times and last failures by task, in bounded memory. Pure.
+
+Events of a task name it by its id alone once it was received: what is remembered of an id is bounded as well, so that
+a task whose beginning was missed or forgotten is counted under no name.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from core.latency import Histogram, bucket_of
+
+KINDS = ("sent", "received", "started", "succeeded", "failed", "rejected", "revoked", "retried")
+"""As celery-exporter names them: ``celery_task_<kind>_total``."""
+
+TASKS_MAX = 1_000
+IN_FLIGHT_MAX = 20_000
+WORKERS_MAX = 1_000
+FAILURES_KEPT = 5
+TRACEBACK_CHARACTERS = 8_000
+_NAME_CHARACTERS = 200
+_EXCEPTION_CHARACTERS = 500
+_TIME_MAX_US = 10**13
+UNKNOWN = "unknown"
+
+
+class Task(NamedTuple):
+    """Whose totals are kept apart. ``queue`` is empty unless the app sends ``task-sent`` events."""
+
+    name: str
+    queue: str
+
+
+class Failure(NamedTuple):
+    """``at`` is in seconds since the epoch by the worker's clock; the texts are cut, not yet redacted."""
+
+    at: float
+    task_id: str
+    worker: str
+    exception: str
+    traceback: str
+
+
+@dataclass(slots=True)
+class Totals:
+    """``counts`` are by ``KINDS``; ``runtime`` and ``wait`` are histograms of microseconds (``core.latency``)."""
+
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    runtime: Histogram = field(default_factory=dict)
+    wait: Histogram = field(default_factory=dict)
+    failures: deque[Failure] = field(default_factory=lambda: deque(maxlen=FAILURES_KEPT))
+
+    @property
+    def failure_share(self) -> float | None:
+        """Of the attempts that ended; None before one did."""
+        return self._share("failed")
+
+    @property
+    def retry_share(self) -> float | None:
+        return self._share("retried")
+
+    def _share(self, kind: str) -> float | None:
+        ended = sum(self.counts[name] for name in ("succeeded", "failed", "retried"))
+        return self.counts[kind] / ended if ended else None
+
+
+@dataclass(slots=True)
+class _InFlight:
+    """``due`` is since when it waits: when it was sent or received, or its ETA."""
+
+    task: Task
+    due: float | None
+
+
+class TaskStatistics:
+    """Totals since it was made. Events may come in any order, twice or broken, and from anybody."""
+
+    def __init__(self) -> None:
+        self.totals: dict[Task, Totals] = {}
+        self.workers: OrderedDict[str, float] = OrderedDict()
+        self.dropped = 0
+        self._in_flight: OrderedDict[str, _InFlight] = OrderedDict()
+
+    def add(self, event: Mapping[str, Any], *, at: float) -> None:
+        """One event, heard ``at`` that time of ours in seconds. What is not one of Celery's is counted as dropped."""
+        group, _, kind = str(event.get("type", ""))[:40].partition("-")
+        worker = _text(event.get("hostname"), _NAME_CHARACTERS)
+        if group == "worker":
+            self._see_worker(worker, at=at, is_gone=kind == "offline")
+        elif group == "task" and kind in KINDS and isinstance(event.get("uuid"), str):
+            self._add_task_event(kind, event, worker, at)
+        else:
+            self.dropped += 1
+
+    def _see_worker(self, worker: str, *, at: float, is_gone: bool) -> None:
+        if is_gone:
+            self.workers.pop(worker, None)
+        elif worker:
+            self.workers[worker] = at
+            self.workers.move_to_end(worker)
+            if len(self.workers) > WORKERS_MAX:
+                self.workers.popitem(last=False)
+
+    def _add_task_event(self, kind: str, event: Mapping[str, Any], worker: str, at: float) -> None:
+        task_id, moment = _text(event["uuid"], _NAME_CHARACTERS), _number(event.get("timestamp")) or at
+        running = self._in_flight_of(task_id, kind, event, moment)
+        totals = self._totals_of(running.task)
+        totals.counts[kind] += 1
+        if kind == "started" and running.due is not None:
+            _measure(totals.wait, moment - running.due)
+        if kind == "succeeded":
+            _measure(totals.runtime, _number(event.get("runtime")))
+        if kind == "failed":
+            words = _text(event.get("exception"), _EXCEPTION_CHARACTERS)
+            lines = _text(event.get("traceback"), TRACEBACK_CHARACTERS, from_end=True)
+            totals.failures.append(Failure(moment, task_id, worker, words, lines))
+        if kind in {"succeeded", "failed", "rejected", "revoked"}:
+            self._in_flight.pop(task_id, None)
+
+    def _in_flight_of(self, task_id: str, kind: str, event: Mapping[str, Any], moment: float) -> _InFlight:
+        known = self._in_flight.get(task_id)
+        name = _text(event.get("name"), _NAME_CHARACTERS)
+        if kind in {"sent", "received"} and name:
+            was_sent = known is not None and known.task.queue
+            queue = _text(event.get("queue"), _NAME_CHARACTERS) if kind == "sent" else known.task.queue if known else ""
+            due = known.due if known is not None and was_sent else moment
+            known = _InFlight(Task(name, queue), due)
+            if event.get("eta"):
+                known.due = None  # it waits for its time, not for a worker
+            self._in_flight[task_id] = known
+            if len(self._in_flight) > IN_FLIGHT_MAX:
+                self._in_flight.popitem(last=False)
+        return known if known is not None else _InFlight(Task(UNKNOWN, ""), None)
+
+    def _totals_of(self, task: Task) -> Totals:
+        """Those of the unknown where too many others are kept already."""
+        if task not in self.totals and len(self.totals) >= TASKS_MAX:
+            task = Task(UNKNOWN, "")
+        return self.totals.setdefault(task, Totals())
+
+
+def _measure(histogram: Histogram, seconds: float | None) -> None:
+    """What is below nothing is the difference of two clocks."""
+    if seconds is not None:
+        bucket = bucket_of(min(_TIME_MAX_US, max(0, round(seconds * 1e6))))
+        histogram[bucket] = histogram.get(bucket, 0) + 1
+
+
+def _number(value: object) -> float | None:
+    """A number of seconds that can be one."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e11:
+        return None
+    return float(value)
+
+
+def _text(value: object, limit: int, *, from_end: bool = False) -> str:
+    if not isinstance(value, str):
+        return ""
+    return (value[-limit:] if from_end else value[:limit]).replace("\x00", "\ufffd")

@@ -1,0 +1,201 @@
+"""Queues over REST."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+
+from core.models import AuditEntry
+from core.permissions import Role
+from entities.models import Entity
+from ops.queues.models import Queue, QueueState
+from tests.ops.queues.list_source import KIND, UNREACHABLE, ReadOnlySource
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+QUEUES = "/api/v1/queues"
+
+type Send = Callable[..., HttpResponse]
+
+
+@pytest.fixture
+def send_as(client_of: Callable[[Role], Client]) -> Callable[[Role], Send]:
+    def sender(role: Role) -> Send:
+        client = client_of(role)
+
+        def send(method: str, path: str, body: Any = None, **headers: str) -> HttpResponse:
+            data = b"" if body is None else json.dumps(body).encode()
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            return client.generic(  # type: ignore[return-value]
+                method, path, data, content_type="application/json", headers=named
+            )
+
+        return send
+
+    return sender
+
+
+@pytest.fixture
+def send(send_as: Callable[[Role], Send]) -> Send:
+    return send_as(Role.EDITOR)
+
+
+@pytest.fixture
+def emails(make_queue: Callable[..., Queue], valkey_port: int) -> Queue:
+    return make_queue(kind=KIND, port=valkey_port, key="emails", max_size=100)
+
+
+def read(response: HttpResponse, status: int = 200) -> Any:
+    assert response.status_code == status, response.content
+    return json.loads(response.content) if response.content else None
+
+
+def test_a_queue_is_made_looked_at_and_shown(
+    send: Send, shop: Entity, look: Callable[[], int], push: Callable[..., str], valkey_port: int
+) -> None:
+    body = {
+        "entity": "shop", "name": "emails", "kind": KIND, "port": valkey_port, "key": "emails", "max_size": 1,
+        "max_age": "5m", "interval": "10s",
+    }  # fmt: skip
+    made = send("POST", QUEUES, body)
+    uid = read(made, 201)["id"]
+    assert made["Location"].endswith(uid)
+    push("emails", age_seconds=20)
+    push("emails")
+    look()
+
+    shown = read(send("GET", f"{QUEUES}/{uid}"))
+    assert (shown["status"], shown["size"], shown["reason"]) == ("unhealthy", 2, "2 waiting, limit 1")
+    assert 20 <= shown["oldest_age_seconds"] < 120
+    assert (shown["entity"], shown["interval"], shown["max_age"], shown["key"]) == ("shop", "10s", "5m", "emails")
+    assert shown["source"] == f"port {valkey_port}, key emails"
+    assert shown["can"] == ["discard_dead", "peek", "peek_dead", "purge", "retry_dead"]
+    samples = read(send("GET", f"{QUEUES}/{uid}/samples"))
+    assert [item["size"] for item in samples["items"]] == [2]
+
+
+def test_an_edit_needs_the_version_that_was_read(send: Send, emails: Queue) -> None:
+    tag = send("GET", f"{QUEUES}/{emails.uid}")["ETag"]
+
+    assert read(send("PATCH", f"{QUEUES}/{emails.uid}", {"max_size": 7}, If_Match=tag))["max_size"] == 7
+    read(send("PATCH", f"{QUEUES}/{emails.uid}", {"max_size": 8}, If_Match=tag), 412)
+    read(send("PATCH", f"{QUEUES}/{emails.uid}", {"max_size": "many"}), 422)
+    read(send("PATCH", f"{QUEUES}/{emails.uid}", {"entity": "other"}), 422)
+    read(send("DELETE", f"{QUEUES}/{emails.uid}"), 204)
+    read(send("GET", f"{QUEUES}/{emails.uid}"), 404)
+    actions = set(AuditEntry.objects.filter(target_uid=emails.uid).values_list("action", flat=True))
+    assert actions == {"queue.create", "queue.update", "queue.delete"}
+
+
+def test_a_list_is_narrowed_ordered_and_paged(
+    send: Send, make_queue: Callable[..., Queue], told: ReadOnlySource, look: Callable[[], int]
+) -> None:
+    for name, size in (("a", 5), ("b", 50), ("c", 500)):
+        queue = make_queue(name, max_size=100)
+        QueueState.objects.filter(pk=queue.pk).update(size=size)
+    look()
+    QueueState.objects.filter(definition__name="c").update(size=500)
+    Queue.objects.filter(name="a").update(paused=True)
+
+    def names(query: str) -> list[str]:
+        return [item["name"] for item in read(send("GET", f"{QUEUES}?{query}"))["items"]]
+
+    assert names("sort=name") == ["a", "b", "c"]
+    assert names("sort=size") == ["c", "a", "b"]
+    assert names("") == ["c", "b", "a"]
+    assert names("status=paused") == ["a"]
+    assert names("q=b") == ["b"]
+    assert names("entity=shop&sort=age&limit=1") == ["a"]
+    first = read(send("GET", f"{QUEUES}?sort=name&limit=2"))
+    assert first["has_more"]
+    assert names(f"sort=name&limit=2&cursor={first['next_cursor']}") == ["c"]
+    read(send("GET", f"{QUEUES}?sort=size&cursor={first['next_cursor']}"), 422)
+    read(send("GET", f"{QUEUES}?colour=red"), 422)
+
+
+def test_messages_are_shown_without_secrets(send: Send, emails: Queue, push: Callable[..., str]) -> None:
+    push("emails", password="hush", to="ada")
+
+    [message] = read(send("GET", f"{QUEUES}/{emails.uid}/peek"))["items"]
+
+    assert '"to":"ada"' in message["body"]
+    assert "hush" not in message["body"]
+    entry = AuditEntry.objects.get(action="queue.peek")
+    assert entry.after == {"messages": 1}
+
+
+def test_a_purge_is_confirmed_by_the_name(send: Send, emails: Queue, push: Callable[..., str]) -> None:
+    push("emails")
+    push("emails")
+
+    read(send("POST", f"{QUEUES}/{emails.uid}/purge", {"confirm": "email"}), 422)
+    assert read(send("POST", f"{QUEUES}/{emails.uid}/purge", {"confirm": "emails"})) == {"count": 2}
+    assert AuditEntry.objects.get(action="queue.purge").after == {"count": 2}
+
+
+def test_dead_messages_are_retried_and_discarded(send: Send, emails: Queue, push: Callable[..., str]) -> None:
+    first, second = push("emails:dead", number=1), push("emails:dead", number=2)
+    path = f"{QUEUES}/{emails.uid}/dead"
+
+    assert [item["key"] for item in read(send("GET", path))["items"]] == [first, second]
+    assert read(send("POST", f"{path}/retry", {"keys": [first, "none"]})) == {"count": 1}
+    assert read(send("POST", f"{path}/discard", {"keys": [second]})) == {"count": 1}
+    assert read(send("GET", path))["items"] == []
+    read(send("POST", f"{path}/discard", {"keys": []}), 422)
+
+
+def test_what_a_source_cannot_do_is_a_conflict(send: Send, make_queue: Callable[..., Queue], emails: Queue) -> None:
+    bare = make_queue("bare")
+
+    for path in ("peek", "dead"):
+        read(send("GET", f"{QUEUES}/{bare.uid}/{path}"), 409)
+    read(send("POST", f"{QUEUES}/{emails.uid}/pause"), 409)
+    read(send("POST", f"{QUEUES}/{emails.uid}/resume"), 409)
+    assert not AuditEntry.objects.exclude(action="queue.create").exists()
+
+
+def test_a_source_that_is_away_answers_503_and_the_attempt_is_audited(
+    send: Send, make_queue: Callable[..., Queue]
+) -> None:
+    queue = make_queue(kind=KIND, port=1, key="emails")
+
+    answer = read(send("POST", f"{QUEUES}/{queue.uid}/purge", {"confirm": "emails"}), 503)
+
+    assert "emails" in answer["detail"]
+    entry = AuditEntry.objects.get(action="queue.purge")
+    assert entry.after is not None
+    assert "failed" in entry.after
+
+
+def test_viewers_see_no_secret_and_touch_nothing(
+    send_as: Callable[[Role], Send], make_queue: Callable[..., Queue], valkey_port: int
+) -> None:
+    queue = make_queue(kind=KIND, port=valkey_port, key="emails", password="hush")
+    view, operate = send_as(Role.VIEWER), send_as(Role.OPERATOR)
+
+    assert b"hush" not in view("GET", f"{QUEUES}/{queue.uid}").content
+    read(view("GET", f"{QUEUES}/{queue.uid}/peek"), 403)
+    read(view("PATCH", f"{QUEUES}/{queue.uid}", {"max_size": 1}), 403)
+    read(operate("PATCH", f"{QUEUES}/{queue.uid}", {"max_size": 1}), 403)
+    read(operate("POST", f"{QUEUES}/{queue.uid}/purge", {"confirm": "nothing"}), 422)
+
+
+def test_a_target_that_is_never_dialled_is_refused(send: Send, shop: Entity) -> None:
+    body = {"entity": "shop", "name": "x", "kind": KIND, "host": "169.254.169.254", "port": 80, "key": "x"}
+
+    assert b"metadata" in send("POST", QUEUES, body).content
+    assert not Queue.objects.exists()
+
+
+def test_unreachable_is_unknown_over_the_api(
+    send: Send, make_queue: Callable[..., Queue], told: ReadOnlySource, look: Callable[[], int]
+) -> None:
+    queue = make_queue()
+    told.says = UNREACHABLE
+    look()
+
+    shown = read(send("GET", f"{QUEUES}/{queue.uid}"))
+    assert (shown["status"], shown["reason"]) == ("unknown", "connection refused")

@@ -47,6 +47,10 @@ PAGES = {
     "queues": "/queues",
     "queues, nothing matches": "/queues?q=nothing-is-called-so",
     "queue": "/queues/{queue}",
+    "new queue": "/new/queue?entity=payments-db",
+    "new queue on redis": "/new/queue?entity=payments-db&kind=redis",
+    "edit queue": "/queues/{queue}/edit",
+    "delete queue": "/queues/{queue}/delete",
     "queue that cannot be read": "/queues/{unread}",
 }
 

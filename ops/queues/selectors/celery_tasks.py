@@ -39,6 +39,7 @@ class TaskRow:
     ``per_minute`` are the attempts that ended. ``queue`` is empty when the app does not tell it.
     """
 
+    id: int
     name: str
     queue: str
     succeeded: int
@@ -148,6 +149,7 @@ def _row(row: TaskStatistic, failure: TaskFailure | None, window_ms: int) -> Tas
         for share in (50, 95, 99)
     }
     return TaskRow(
+        id=row.pk,
         name=row.name,
         queue=row.queue,
         succeeded=row.succeeded,

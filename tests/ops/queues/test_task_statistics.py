@@ -11,15 +11,19 @@ from typing import Any
 import pytest
 import redis
 from celery import Celery
+from django.test import Client
+from prometheus_client.parser import text_string_to_metric_families
 
-from core.permissions import Principal
+from core.permissions import Principal, Role
 from ops.queues.engine import task_store
 from ops.queues.engine.task_lease import release_lease, take_lease
 from ops.queues.engine.task_listening import Listening
 from ops.queues.engine.task_store import BrokerReport, LeaseLost, shown_traceback, store_reports
 from ops.queues.models import Queue, TaskBroker, TaskFailure, TaskListener, TaskStatistic
+from ops.queues.retention import prune_queues
 from ops.queues.selectors import queue_task_failures, queue_tasks
 from ops.queues.task_events import FAILURES_KEPT, UNKNOWN, Failure, Task, TaskStatistics, Totals
+from ops.queues.task_exposition import forget_rendered, render_task_series
 from ops.queues.task_window import TaskWindow
 from tests.ops.queues.sources.asking import LOOPBACK
 from tests.services import free_port, run_valkey, wait_for
@@ -262,3 +266,71 @@ def test_a_hundred_thousand_names_are_bounded() -> None:
 
     assert len(statistics.totals) <= 501
     assert json.dumps(statistics.totals[Task(UNKNOWN, "")].counts["received"]) == "99500"
+
+
+class TestShown:
+    NAME = 'a"b\\c\n<script>'
+
+    @pytest.fixture
+    def queue(self, make_queue: Callable[..., Queue]) -> Queue:
+        queue = make_queue(kind="celery", url=KEY)
+        assert take_lease("a")
+        events = [
+            {"type": "task-received", "name": self.NAME},
+            {"type": "task-started", "timestamp": 1_000.02},
+            {"type": "task-retried"},
+            {"type": "task-failed", "exception": "<b>E</b>", "traceback": "<i>T</i>"},
+            {"type": "task-received", "uuid": "2", "name": "m"},
+            {"type": "task-succeeded", "uuid": "2", "runtime": 2.0},
+        ]
+        store_reports({KEY: report(*events, workers=1)}, holder="a")
+        forget_rendered()
+        return queue
+
+    def test_over_the_api(self, queue: Queue, client_of: Callable[[Role], Client]) -> None:
+        client = client_of(Role.VIEWER)
+        seen = client.get(f"/api/v1/queues/{queue.uid}/tasks").json()
+        failures = client.get(f"/api/v1/queues/{queue.uid}/tasks/failures").json()["items"]
+        failed, fine = seen["items"]
+
+        assert (seen["is_heard"], seen["workers"], seen["window_seconds"]) == (True, 1, 60.0)
+        assert (failed["name"], failed["failed_share"], failed["retried_share"]) == (self.NAME, 0.5, 0.5)
+        assert failed["per_minute"] == 2.0
+        assert fine["runtime_p95_ms"] == pytest.approx(2_000, rel=0.03)
+        assert [row["traceback"] for row in failures] == ["<i>T</i>"] == [failed["last_failure"]["traceback"]]
+        assert client.get(f"/api/v1/queues/{queue.uid}/tasks?nope=1").status_code == 422
+        assert client.get("/api/v1/queues/que_none/tasks").status_code == 404
+
+    def test_as_metrics(self, queue: Queue) -> None:
+        families = {family.name: family for family in text_string_to_metric_families(render_task_series().decode())}
+        named = {"broker": KEY, "name": self.NAME, "queue_name": ""}
+        (failed,) = [one for one in families["celery_task_failed"].samples if one.labels["name"] == self.NAME]
+        buckets = {
+            sample.labels["le"]: sample.value
+            for sample in families["celery_task_runtime"].samples
+            if sample.labels["name"] == "m" and sample.name.endswith("_bucket")
+        }
+
+        assert (failed.labels, failed.value) == (named, 1)
+        assert (buckets["1"], buckets["2.5"], buckets["+Inf"]) == (0, 1, 1)
+
+    def test_on_the_page_of_the_queue(self, queue: Queue, client_of: Callable[[Role], Client]) -> None:
+        page = client_of(Role.VIEWER).get(f"/queues/{queue.uid}").content.decode()
+
+        assert "a&quot;b\\c\n&lt;script&gt;" in page
+        assert "&lt;i&gt;T&lt;/i&gt;" in page
+        assert "<script>" not in page.partition("<main")[2].partition("</main")[0]
+
+    def test_nothing_is_known_of_the_window_while_nobody_listens(self, queue: Queue, viewer: Principal) -> None:
+        TaskBroker.objects.update(stored_ms=1)
+        listing = queue_tasks(principal=viewer, uid=queue.uid)
+
+        assert not listing.is_heard
+        assert listing.items[0].per_minute is None
+        assert listing.items[0].failed == 1
+
+    def test_what_nothing_is_heard_of_is_forgotten(self, queue: Queue) -> None:
+        TaskStatistic.objects.update(heard_ms=1)
+        assert prune_queues()
+        assert not TaskStatistic.objects.exists()
+        assert not TaskFailure.objects.exists()

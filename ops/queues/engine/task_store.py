@@ -75,7 +75,7 @@ def _store(key: str, report: BrokerReport, now: int) -> None:
     if not tasks:
         return
     rows = {Task(row.name, row.queue): row for row in broker.tasks.all()}
-    touched: dict[Task, TaskStatistic] = {}
+    known, touched = frozenset(rows), dict[Task, TaskStatistic]()
     failures: dict[Task, list[Failure]] = {}
     for task in sorted(tasks):
         kept_as = task if task in rows or len(rows) < TASKS_MAX else Task(UNKNOWN, "")
@@ -87,9 +87,8 @@ def _store(key: str, report: BrokerReport, now: int) -> None:
             failures.setdefault(kept_as, []).extend(totals.failures)
         if kept_as == task and (recent := report.recent.get(task)) is not None:
             _show_recent(row, recent)
-    known = [row for row in touched.values() if row.pk is not None]
-    TaskStatistic.objects.bulk_create(row for row in touched.values() if row.pk is None)
-    TaskStatistic.objects.bulk_update(known, _UPDATED, batch_size=20)
+    TaskStatistic.objects.bulk_create(row for task, row in touched.items() if task not in known)
+    TaskStatistic.objects.bulk_update([row for task, row in touched.items() if task in known], _UPDATED, batch_size=20)
     for task, found in failures.items():
         if found:
             _keep_failures(touched[task], found[-FAILURES_KEPT:], now)

@@ -228,7 +228,7 @@ class TestStoring:
     def test_hostile_texts_are_stored(self) -> None:
         assert take_lease("a")
         text = "\ud800\x00\x1b[31m<b>" + "x" * 1_000_000
-        events = [
+        events: list[dict[str, Any]] = [
             {"type": "task-received", "name": text, "hostname": text},
             {"type": "task-failed", "exception": text, "traceback": text, "timestamp": 9e10, "hostname": text},
         ]
@@ -275,7 +275,7 @@ class TestShown:
     def queue(self, make_queue: Callable[..., Queue]) -> Queue:
         queue = make_queue(kind="celery", url=KEY)
         assert take_lease("a")
-        events = [
+        events: list[dict[str, Any]] = [
             {"type": "task-received", "name": self.NAME},
             {"type": "task-started", "timestamp": 1_000.02},
             {"type": "task-retried"},

@@ -39,6 +39,7 @@ def make_app(member: Member, folder: Path, broker_url: str) -> Celery:
         task_ignore_result=True,
         worker_prefetch_multiplier=1,
         worker_send_task_events=True,
+        task_send_sent_event=True,
         broker_connection_retry_on_startup=True,
     )
     started = time.monotonic()

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
+from core.egress import Endpoint
 from ops.breakers.definition import running_config
 from ops.breakers.domain import Sighting
 from ops.breakers.models import MESSAGE_MAX, BreakerSource, BreakerSourceState
@@ -35,6 +36,10 @@ class ReadySource:
 
 
 type BreakerSample = Sample[ReadySource, Survey]
+
+
+def target_of(source: ReadySource) -> Endpoint | None:
+    return None if source.kind is None else next(iter(source.kind.targets(source.config)), None)
 
 
 class BreakerSampling:

@@ -5,12 +5,14 @@ from functools import cache
 import structlog
 from celery import shared_task
 
+from core.breaker.registry import own_storage
 from core.clock import database_now_ms
 from core.egress import current_policy
 from ops.breakers.retention import prune_breakers
-from ops.breakers.sampling import SCHEDULE, BreakerSampling, ReadySource
+from ops.breakers.sampling import SCHEDULE, BreakerSampling, ReadySource, target_of
 from ops.breakers.sources.source import Survey
 from ops.breakers.store import silence_stale
+from ops.probing.guarding import TargetBreakers
 from ops.sampling.sampler import Sampler
 
 log = structlog.get_logger(__name__)
@@ -21,7 +23,7 @@ TURN_SECONDS = 20.0
 
 @cache
 def _process_sampler() -> Sampler[ReadySource, Survey]:
-    return Sampler(BreakerSampling(), current_policy())
+    return Sampler(BreakerSampling(), current_policy(), target=target_of, breakers=TargetBreakers(own_storage()))
 
 
 @shared_task(name="breakers.sample", soft_time_limit=40, time_limit=60)  # type: ignore[untyped-decorator]

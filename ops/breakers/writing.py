@@ -3,9 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
-
-from django.db import connection
 
 from core.revision import take_revision
 from ops.breakers.domain import STATUSES, BreakerState, InstanceStanding, aggregate
@@ -24,8 +21,6 @@ _AGGREGATE = (
     "state", "since_ms", "matching", "instance_count", "silent", "fresh_until_ms", "last_transition_ms",
     "next_half_open_ms", "failure_share", "calls_per_minute", "message", "kind", "revision",
 )  # fmt: skip
-_UPDATE_BREAKER = "UPDATE ops_fleetbreaker SET " + " = %s, ".join(_AGGREGATE) + " = %s WHERE id = %s"  # noqa: S608 - own names
-_columns = attrgetter(*_AGGREGATE)
 
 type InstanceKey = tuple[int, str]
 """A breaker and the label of its instance."""
@@ -70,7 +65,10 @@ class Writing:
         moved = [breaker for breaker in kept if breaker.state != before[breaker.pk]]
         record_entries(_entry(breaker, before[breaker.pk]) for breaker in moved if _is_news(breaker, before))
         self._number(kept, {breaker.pk for breaker in moved})
-        _update_breakers(kept)
+        # Rows that exist: as updates, the statement would hold a case for each value.
+        FleetBreaker.objects.bulk_create(
+            kept, update_conflicts=True, unique_fields=("entity", "name"), update_fields=_AGGREGATE
+        )
 
     def _number(self, breakers: Iterable[FleetBreaker], moved: set[int]) -> None:
         """Give what pages show differently the platform's next number; last, as its row is everybody's."""
@@ -80,12 +78,6 @@ class Writing:
             for breaker in breakers:
                 if breaker.pk in shown:
                     breaker.revision = revision
-
-
-def _update_breakers(breakers: Iterable[FleetBreaker]) -> None:
-    """By hand: ``bulk_update`` makes an expression of each value, which takes longer than all the rest."""
-    with connection.cursor() as cursor:
-        cursor.executemany(_UPDATE_BREAKER, [(*_columns(breaker), breaker.pk) for breaker in breakers])
 
 
 def _is_news(breaker: FleetBreaker, before: Mapping[int, str]) -> bool:
@@ -98,7 +90,7 @@ def _add_up(breaker: FleetBreaker, instances: Sequence[BreakerInstance], now_ms:
     if found.state != breaker.state:
         moved = found.last_transition_ms
         breaker.since_ms = moved if moved is not None and breaker.since_ms < moved <= now_ms else now_ms
-    breaker.state = found.state.value
+    breaker.state = found.state
     breaker.matching, breaker.instance_count, breaker.silent = found.matching, found.instances, found.silent
     breaker.fresh_until_ms = found.fresh_until_ms
     breaker.last_transition_ms, breaker.next_half_open_ms = found.last_transition_ms, found.next_half_open_ms

@@ -21,6 +21,7 @@ from ops.dashboard.breaker_words import (
     DOTS_BRIEF,
     DOTS_MAX,
     instance_dots,
+    own_reason,
     place_words,
     rate_words,
     share_words,
@@ -155,7 +156,7 @@ def own_row(row: OwnBreakerRow) -> str:
     url = own_url(row.name)
     name = f'<a class="clip" href="{url}">{escape(row.name)}</a>' if url else escape(row.name)
     ends = f"{'half-open' if row.state.value == BreakerState.OPEN else 'ends'} {until(row.until)}" if row.until else ""
-    note = ", ".join(part for part in (ends, escape(row.reason)) if part)
+    note = ", ".join(part for part in (ends, escape(own_reason(row.reason))) if part)
     return (
         f'<tr id="o-{escape(row.name)}" data-row><td>{state_mark(row.state)}</td><th scope="row" class="cell-breaker">'
         f'{name}<span class="breaker-note clip">{note}</span></th>'

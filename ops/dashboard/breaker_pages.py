@@ -11,7 +11,7 @@ from core.pagination import Page
 from core.permissions import Permission, Principal
 from entities.selectors import EntityRow, get_entity
 from ops.breakers.domain import Action, BreakerState
-from ops.breakers.own_selectors import OwnBreakerRow, own_breaker
+from ops.breakers.own_selectors import OwnBreakerRow, OwnTransition, own_breaker, own_transitions
 from ops.breakers.own_services import HOLD_CHOICES, audit_uid
 from ops.breakers.selectors import (
     BreakerRow,
@@ -22,7 +22,16 @@ from ops.breakers.selectors import (
     transitions,
 )
 from ops.dashboard.breaker_listing import breaker_table, own_call_words
-from ops.dashboard.breaker_words import MEANINGS, TONES, place_words, rate_words, share_words, state_mark, state_words
+from ops.dashboard.breaker_words import (
+    MEANINGS,
+    TONES,
+    own_reason,
+    place_words,
+    rate_words,
+    share_words,
+    state_mark,
+    state_words,
+)
 from ops.dashboard.edits import list_edits
 from ops.dashboard.lists import address, read_page
 
@@ -84,6 +93,16 @@ class TransitionItem:
     row: TransitionRow
     before: str
     mark: SafeString
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTransitionItem:
+    """A transition of ours, with the reason of it."""
+
+    row: OwnTransition
+    before: str
+    mark: SafeString
+    reason: str
 
 
 def read_breaker(query: QueryDict, path: str, *, principal: Principal, uid: str) -> dict[str, Any]:
@@ -151,10 +170,18 @@ def read_own_breaker(*, principal: Principal, name: str) -> dict[str, Any]:
         "word": state_words(row.state).capitalize(),
         "tone": TONES[row.state],
         "meaning": MEANINGS[row.state],
+        "reason": own_reason(row.reason),
         "end_word": "It tries again" if row.state.value == BreakerState.OPEN else "That ends",
         "failures": share_words(row.failure_share if row.calls else None),
         "slow": share_words(row.slow / row.calls if row.calls else None),
         "calls": own_call_words(row),
+        "transitions": [
+            OwnTransitionItem(
+                found, state_words(found.before.value), state_mark(found.after.value), own_reason(found.reason)
+            )
+            for found in own_transitions(principal=principal)
+            if found.name == name
+        ],
         "forms": own_forms(row, principal=principal),
         "edits": list_edits(principal=principal, target_uids=[audit_uid(name)], limit=30),
         "may_see_edits": principal.may(Permission.AUDIT_VIEW),

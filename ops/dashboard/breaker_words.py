@@ -90,3 +90,8 @@ def place_words(*, matching: int, count: int, silent: int, is_unknown: bool) -> 
     if silent and not is_unknown:
         parts.append(f"{silent:,} silent")
     return ", ".join(parts)
+
+
+def own_reason(reason: str) -> str:
+    """Why a breaker of ours is in its state, with people called by their names."""
+    return reason.replace("(user:", "(").replace("by user:", "by ")

@@ -60,8 +60,8 @@ def _health(principal: Principal) -> Tile:
         title="Health",
         url=_list_url("check-list", counts),
         status=_worst(counts),
-        figure=f"{counts.get('healthy', 0):,} of {total:,}" if total else "No check",
-        note=_name(counts) or ("checks healthy" if total else "Nothing is looked at yet"),
+        figure=f"{counts.get('healthy', 0):,} of {total:,} healthy" if total else "No check",
+        note=_name(counts) or ("all checks" if total else "Nothing is looked at yet"),
         trend=draw_sparkline(trend, what="checks turned bad") if total else "",
     )
 

@@ -7,49 +7,26 @@ from typing import Any
 from django.http import QueryDict
 
 from core.errors import FieldError, NotFound, ValidationFailed
-from core.form_fields import FormField, Mark, split_lines, split_pairs
+from core.form_fields import FormField, Mark, split_lines
 from entities.selectors import find_entity
-from ops.health.check_fields import as_typed, check_fields, choices_of
+from ops.health.check_fields import check_fields
 from ops.health.checks.kind import CheckKind
 from ops.health.conditions import ConditionSyntaxError, parse_condition
 from ops.health.definition import CheckDefinition, parse_check
 from ops.health.differences import keep_secrets
 from ops.health.models import Check
 from ops.health.selectors.names import is_name_taken
-
-_NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?")
+from ops.probing.form_fields import as_typed, in_plain_words, read_field
 
 
 def read_check_form(form: QueryDict, kind: CheckKind) -> dict[str, Any]:
     """What was typed, as the catalogue file would say it; what is empty is not said."""
     data: dict[str, Any] = {"kind": kind.name}
     for field in check_fields(kind):
-        value = _read_field(field, form.get(field.name, ""), kind)
+        value = read_field(field, form.get(field.name, ""), kind.Config)
         if value is not None:
             data[field.name] = value
     return data
-
-
-def _read_field(field: FormField, typed: str, kind: CheckKind) -> Any:
-    text = typed.strip()
-    if field.kind == "checkbox":
-        return bool(text)
-    if field.kind == "lines":
-        return split_lines(text)
-    if not text:
-        return None
-    info = kind.Config.model_fields.get(field.name)
-    match field.kind:
-        case "pairs":
-            return split_pairs(text)
-        case "number" if _NUMBER.fullmatch(text):
-            return float(text) if "." in text else int(text)
-        case "select" if info is not None:
-            return choices_of(info).get(text, text)
-        case "textarea":
-            return typed.replace("\r\n", "\n")
-        case _:
-            return text
 
 
 def write_check_form(definition: CheckDefinition) -> Mapping[str, str]:
@@ -68,7 +45,7 @@ def judge_check_form(
     try:
         definition = keep_secrets(parse_check({**data, "paused": stored is not None and stored.paused}), stored)
     except ValidationFailed as error:
-        errors = [FieldError(wrong.field, _in_plain_words(wrong.message)) for wrong in error.errors]
+        errors = [FieldError(wrong.field, in_plain_words(wrong.message)) for wrong in error.errors]
     if stored is not None:
         entity_id = stored.entity_id
     else:
@@ -80,10 +57,6 @@ def judge_check_form(
     if name and is_name_taken(entity_id=entity_id, name=name, except_uid=stored.uid if stored else ""):
         errors.append(FieldError("name", "The entity already has a check of this name"))
     return definition, tuple(errors)
-
-
-def _in_plain_words(message: str) -> str:
-    return "Required" if message == "Field required" else message[:1].upper() + message[1:]
 
 
 def find_marks(field: FormField, kind: CheckKind) -> tuple[Mark, ...]:

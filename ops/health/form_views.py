@@ -15,16 +15,17 @@ from core.errors import Conflict, FieldError, NotFound, QuarterdeckError, RateLi
 from core.form_fields import MORE, FilledForm, FormField, fill
 from core.permissions import Permission, requires
 from core.problems import STATUS_OF
-from ops.health.check_fields import OWN, RHYTHM, check_fields, kind_choice, kind_choices
+from entities.names import suggested_entities
+from ops.health.check_fields import RHYTHM, check_fields, kind_choices
 from ops.health.check_form import find_marks, judge_check_form, read_check_form, write_check_form
 from ops.health.checks import KINDS
 from ops.health.checks.kind import CheckKind
 from ops.health.definition import CheckDefinition, definition_of
 from ops.health.models import Check
-from ops.health.selectors.names import suggested_entities
 from ops.health.services import create_check, replace_check
 from ops.health.trial_display import show_trial
 from ops.health.trials import TRIAL_SECONDS, try_check
+from ops.probing.form_fields import OWN, kind_choice
 
 _SHOWN_IN_FORM = (ValidationFailed, Conflict, StaleVersion, RateLimited)
 
@@ -71,8 +72,8 @@ def check_create(request: HttpRequest) -> HttpResponse:
     kind = KINDS.get(typed.get("kind", ""))
     if kind is None:
         kept = urlencode({name: typed[name] for name in ("entity", "name") if typed.get(name)})
-        context = {"section": "checks", "kinds": kind_choices(), "kept": kept}
-        return render(request, "ops/health/kind_picker.html", context)
+        context = {"section": "checks", "kinds": kind_choices(), "kept": kept, "list_url": reverse("check-list")}
+        return render(request, "kind_picker.html", {**context, "what": "check"})
     sheet = _Sheet(kind)
     if request.method != "POST":
         return _show_form(request, sheet, fill(sheet.fields(), typed.dict()))
@@ -211,7 +212,7 @@ def _show_form(
         "own": form.section(OWN),
         "rhythm": form.section(RHYTHM),
         "more": form.section(MORE),
-        "kind": kind_choice(sheet.kind),
+        "kind": kind_choice(sheet.kind.name, sheet.kind.Config),
         "kinds": kind_choices(),
         "check": sheet.check,
         "version": sheet.version,

@@ -12,10 +12,11 @@ from ops.health.checks.expectation import Expectation
 from ops.health.domain import Runs, Standing, end_run, ping_deadline, start_run
 from ops.health.engine.commit import Outcome, Result, commit_outcomes, find_quiet
 from ops.health.engine.definitions import DefinitionCache, PreparedCheck
-from ops.health.engine.judging import clean_text, judge
+from ops.health.engine.judging import judge
 from ops.health.engine.reporting import report_results
 from ops.health.models import CheckState
 from ops.health.ping_store import HeartbeatRow, PingAddress, PingRow, note_ping, read_heartbeat, write_quietly
+from ops.probing.excerpts import clean_text
 from ops.probing.probe import Observation, ProbeFailed
 from ops.signals.domain import Status
 

@@ -30,12 +30,13 @@ from ops.health.definition import CheckDefinition, parse_check
 from ops.health.differences import keep_secrets
 from ops.health.domain import Thresholds
 from ops.health.engine.definitions import PreparedCheck
-from ops.health.engine.judging import EngineFault, Seen, clean_text, judge
+from ops.health.engine.judging import EngineFault, Seen, judge
 from ops.health.engine.tracing import probe_trace
 from ops.health.masking import mask_document
 from ops.health.models import Check
 from ops.health.selectors.members import member_standings
 from ops.probing.body import Body
+from ops.probing.excerpts import clean_text
 from ops.probing.probe import Observation, ProbeFailed
 from ops.signals.domain import Status
 

@@ -5,6 +5,7 @@ import re
 from core.redaction import REDACTED, redact
 
 EXCERPT_BYTES = 2_000
+MESSAGE_LENGTH = 500
 
 # Both begin at a word of their own, so that no text makes them slow.
 _NAMES = r"passw|pwd|secret|token|api_?key|api-key|authorization|cookie|credential|private_?key|session"
@@ -25,3 +26,12 @@ def make_excerpt(data: bytes | str, *, limit: int = EXCERPT_BYTES) -> str:
     text = _PAIR.sub(rf"\g<name>{REDACTED}", text)
     text = _BEARER.sub(rf"\g<scheme> {REDACTED}", text)
     return str(redact(text)).strip().encode()[:limit].decode(errors="ignore")
+
+
+def clean_text(text: str) -> str:
+    """One line that every store takes: no control characters, no half characters, of bounded length."""
+    short = text[: MESSAGE_LENGTH + 1]
+    if not short.isprintable():
+        printable = "".join(character if character.isprintable() else " " for character in short)
+        short = " ".join(printable.encode(errors="replace").decode().split())
+    return short if len(short) <= MESSAGE_LENGTH else short[: MESSAGE_LENGTH - 3] + "..."

@@ -9,6 +9,9 @@ from ops.probing.probe import ProbeFailed
 ANSWER_LIMIT = 1 << 18
 """Bytes of one text in an answer, and of a line."""
 
+KEPT_LIMIT = 1 << 25
+"""Bytes of all texts in the answers to commands that are sent at once."""
+
 _ITEMS_MAX = 1_000
 _DEPTH_MAX = 5
 _CHUNK = 1 << 16
@@ -43,6 +46,7 @@ class RespClient:
         self._stream = stream
         self._errors = "surrogateescape" if keeps_bytes else "replace"
         self._cuts = keeps_bytes
+        self._room = KEPT_LIMIT
 
     async def sign_in(self, username: str | None, password: str | None) -> None:
         """Nothing without a password."""
@@ -54,6 +58,7 @@ class RespClient:
 
     async def ask_all(self, commands: Sequence[Sequence[str]]) -> list[Answer]:
         """The answers to commands that are sent at once. Raises for the first that is refused, when all are read."""
+        self._room = KEPT_LIMIT
         await self._stream.send(b"".join(self._encode(words) for words in commands))
         answers: list[Answer] = []
         refused: CommandRefused | None = None
@@ -108,6 +113,9 @@ class RespClient:
     async def _read_text(self, size: int) -> str | None:
         if size < 0:
             return None
+        self._room -= min(size, ANSWER_LIMIT)
+        if self._room < 0:
+            raise ProbeFailed("receive", f"the answers are over {KEPT_LIMIT >> 20} MiB")
         if size > ANSWER_LIMIT:
             return await self._read_long_text(size)
         return (await self._stream.reader.readexactly(size + 2))[:-2].decode(errors=self._errors)

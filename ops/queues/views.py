@@ -50,17 +50,25 @@ def _show_messages(
 @requires(Permission.QUEUES_MANAGE)
 @require_POST
 def queue_dead_retry(request: HttpRequest, uid: str) -> HttpResponse:
-    """Those whose ``key`` was sent."""
+    """Those whose ``key`` was sent; the panel shows what is left."""
     count = services.retry_dead(principal=request_principal(request), uid=uid, keys=request.POST.getlist("key"))
-    return acted(request, f"Put {_messages(count)} back")
+    return _show_what_is_left(request, uid, acted(request, f"Put {_messages(count)} back"))
 
 
 @requires(Permission.QUEUES_MANAGE)
 @require_POST
 def queue_dead_discard(request: HttpRequest, uid: str) -> HttpResponse:
-    """Those whose ``key`` was sent."""
+    """Those whose ``key`` was sent; the panel shows what is left."""
     count = services.discard_dead(principal=request_principal(request), uid=uid, keys=request.POST.getlist("key"))
-    return acted(request, f"Discarded {_messages(count)}")
+    return _show_what_is_left(request, uid, acted(request, f"Discarded {_messages(count)}"))
+
+
+def _show_what_is_left(request: HttpRequest, uid: str, done: HttpResponse) -> HttpResponse:
+    if done.status_code != 204:
+        return done
+    panel = queue_dead(request, uid)
+    panel["HX-Trigger"] = done["HX-Trigger"]
+    return panel
 
 
 @requires(Permission.QUEUES_MANAGE)

@@ -1,5 +1,5 @@
 // Dialogs: [data-opens] shows the one of that id, [data-closes] and a finished action close it, and it forgets what was
-// typed. [data-empties] clears a panel.
+// typed. [data-empties] clears a panel. Where a button went with the panel that it was in, the new panel has the focus.
 
 document.addEventListener("click", ({ target }) => {
   const opener = target.closest("[data-opens]");
@@ -17,3 +17,8 @@ for (const dialog of document.querySelectorAll("dialog")) {
     dialog.querySelector("[role=alert]")?.replaceChildren();
   });
 }
+
+document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
+  if (ctx.target?.id === "messages" && document.activeElement === document.body)
+    document.getElementById("messages-title")?.focus();
+});

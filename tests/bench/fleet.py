@@ -1,7 +1,7 @@
 """Checks, queues and sources of breakers of the bench, written straight into the tables."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from django.db import connection
 
@@ -61,7 +61,7 @@ def add_probed_checks(kind: str, config: dict[str, object], *, count: int) -> li
     return [row.pk for row in rows]
 
 
-def add_sampled_queues(kind: str, configs: Iterable[dict[str, object]]) -> list[int]:
+def add_sampled_queues(kind: str, configs: Iterable[Mapping[str, object]]) -> list[int]:
     """Queues with limits that are due when told so; their primary keys."""
     entity, _created = Entity.objects.get_or_create(name="bench", defaults={"kind": "service"})
     rows = Queue.objects.bulk_create(

@@ -3,7 +3,7 @@
 import itertools
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import redis
@@ -47,7 +47,7 @@ def _fill(url: str) -> None:
     client.close()
 
 
-def _measure(setting: Setting, kind: str, configs: Iterable[dict[str, object]]) -> float:
+def _measure(setting: Setting, kind: str, configs: Iterable[Mapping[str, object]]) -> float:
     """Milliseconds of CPU for one look."""
     clear_fleet()
     ids = add_sampled_queues(kind, configs)

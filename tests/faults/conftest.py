@@ -72,14 +72,14 @@ def start_worker(tmp_path: Path, broker_url: str, transactional_db: None) -> Ite
 
 
 @pytest.fixture
-def wake_up(broker_url: str) -> Callable[[], Any]:
-    """Send what beat would send."""
+def wake_up(broker_url: str) -> Callable[..., Any]:
+    """Send what beat would send: the tick of checks, or the task of this name."""
     from celery import Celery
 
     app = Celery(broker=broker_url, set_as_current=False)
     app.conf.broker_transport_options = {"global_keyprefix": "quarterdeck:"}
     app.conf.task_default_queue = "default"
-    return lambda: app.send_task("health.tick", ignore_result=True)
+    return lambda task="health.tick": app.send_task(task, ignore_result=True)
 
 
 def _test_database_url() -> str:

@@ -10,13 +10,11 @@ from core.telemetry.error_reports import report_error
 from ops.health.domain import turned_upside_down
 from ops.health.engine.definitions import PreparedCheck
 from ops.probing.body import Body
-from ops.probing.excerpts import make_excerpt
+from ops.probing.excerpts import clean_text, make_excerpt
 from ops.probing.probe import Observation, ProbeFailed
 from ops.signals.domain import Status
 
 log = structlog.get_logger(__name__)
-
-MESSAGE_LENGTH = 500
 
 
 class Judgement(NamedTuple):
@@ -119,12 +117,3 @@ def _excerpt_of(seen: Observation | ProbeFailed) -> str:
     if not answer and isinstance(seen, Observation) and isinstance(body := seen.values.get("BODY"), Body):
         answer = body.data
     return make_excerpt(answer) if answer else ""
-
-
-def clean_text(text: str) -> str:
-    """One line that every store takes: no control characters, no half characters, of bounded length."""
-    short = text[: MESSAGE_LENGTH + 1]
-    if not short.isprintable():
-        printable = "".join(character if character.isprintable() else " " for character in short)
-        short = " ".join(printable.encode(errors="replace").decode().split())
-    return short if len(short) <= MESSAGE_LENGTH else short[: MESSAGE_LENGTH - 3] + "..."

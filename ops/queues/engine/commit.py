@@ -8,6 +8,7 @@ from django.db import transaction
 
 from core.revision import take_revision
 from ops.journal.services import NewEntry, record_entries
+from ops.probing.excerpts import MESSAGE_LENGTH, clean_text
 from ops.probing.probe import ProbeFailed
 from ops.queues import domain
 from ops.queues.domain import Judgement
@@ -21,7 +22,6 @@ from ops.scheduling.freshness import fresh_until
 from ops.signals.domain import Status
 
 JOURNAL_KIND = "queue.status"
-MESSAGE_LENGTH = 500
 ROLLUP_MS = 300_000
 _NUMBERS_SEEN = re.compile(r"[0-9.]+(?: (?:ms|s|min|h|days)\b)?")
 
@@ -104,7 +104,7 @@ def _read_before(looks: Sequence[QueueLook]) -> dict[int, _Before]:
 def _advance(look: QueueLook, recent: Sequence[domain.Sample], before: _Before) -> _Result:
     """A queue that cannot be read is unknown, and says why: that is no word about the queue."""
     if isinstance(look.seen, ProbeFailed):
-        return _Result(look, None, domain.Rates(), Judgement(Status.UNKNOWN, look.seen.message), before)
+        return _Result(look, None, domain.Rates(), Judgement(Status.UNKNOWN, clean_text(look.seen.message)), before)
     seen = look.seen
     age = None if seen.oldest_age_seconds is None else max(0, round(seen.oldest_age_seconds * 1_000))
     sample = domain.Sample(look.slot.slot_ms, seen.size, age, seen.consumers, seen.added, seen.removed)

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from core.egress import current_policy
+from core.breaker.registry import own_storage
+from core.egress import Endpoint, current_policy
+from ops.probing.guarding import TargetBreakers
 from ops.probing.probe import ProbeContext, ProbeFailed
 from ops.queues.engine.commit import QueueLook, commit_looks
 from ops.queues.prepared import PreparedQueue, PreparedQueues
@@ -12,7 +14,9 @@ from ops.sampling.sampler import Sampler
 from ops.scheduling.claim import Schedule, Slot
 
 QUEUES = Schedule("ops_queuestate", "queue_id", rest=("definition_version",))
-_SIZE_MAX = 2**62
+_COUNTS = ("size", "consumers", "unacked", "scheduled", "dead", "added", "removed")
+_COUNT_MAX = 10**15
+_AGE_MAX_SECONDS = 10**10
 
 
 class SampledQueues:
@@ -31,15 +35,34 @@ class SampledQueues:
         if source.source is None or source.defect:
             raise ProbeFailed("config", source.defect)
         reading = await source.source.read(source.config, context)
-        if not 0 <= reading.size < _SIZE_MAX:
-            raise ProbeFailed("receive", f"the source tells a size of {reading.size}")
+        _refuse_nonsense(reading)
         return reading
 
     def commit(self, samples: Sequence[QueueLook]) -> None:
         commit_looks(self.schedule, samples)
 
 
+def _refuse_nonsense(reading: Reading) -> None:
+    """What a peer says must fit into a row: one that lies must not keep those that it is committed with from theirs.
+
+    Raises ``ProbeFailed``.
+    """
+    for name in _COUNTS:
+        count = getattr(reading, name)
+        if count is not None and not 0 <= count <= _COUNT_MAX:
+            raise ProbeFailed("receive", f"{name} is told to be {str(count)[:40]}")
+    age = reading.oldest_age_seconds
+    if age is not None and not -_AGE_MAX_SECONDS <= age <= _AGE_MAX_SECONDS:  # nor is NaN
+        raise ProbeFailed("receive", f"the oldest age is told to be {str(age)[:40]} s")
+
+
+def _target_of(queue: PreparedQueue) -> Endpoint | None:
+    if queue.source is None or queue.defect:
+        return None
+    return next(iter(queue.source.targets(queue.config)), None)
+
+
 @cache
 def process_sampler() -> Sampler[PreparedQueue, Reading]:
     """The one of this process, made by its first task, hence after the worker forked."""
-    return Sampler(SampledQueues(), current_policy())
+    return Sampler(SampledQueues(), current_policy(), target=_target_of, breakers=TargetBreakers(own_storage()))

@@ -74,6 +74,19 @@ def update_queue(
     return _edit_one(principal, queue, definition_of(queue).with_changes(changes))
 
 
+@changing()
+def replace_queue(
+    *, principal: Principal, uid: str, definition: QueueDefinition, expected_version: int | None = None
+) -> QueueVersion:
+    """Make the queue say exactly what ``definition`` says; the same again writes nothing.
+
+    Raises as ``update_queue``.
+    """
+    principal.require(Permission.CATALOG_EDIT)
+    lock_catalogue()
+    return _edit_one(principal, find_for_update(uid, expected_version=expected_version), definition)
+
+
 def pause_queue(*, principal: Principal, uid: str) -> None:
     """Look at it no longer; pausing a paused one changes nothing. Its consumers go on. Raises ``NotFound``."""
     _set_paused(principal, uid, paused=True)

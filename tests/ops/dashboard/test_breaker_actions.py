@@ -98,7 +98,7 @@ def test_an_operator_acts_on_our_own(
         assert f"{OWN}/{verb}" not in text(operator, OWN)
     content = text(operator, OWN)
     assert "Who did what" in content
-    assert escape(f"{HOSTILE} is down") in content
+    assert escape(f"{HOSTILE} is down (operator)") in content
     assert HOSTILE not in content
 
 

@@ -162,5 +162,12 @@ def test_an_entity_shows_its_breakers_and_says_when_they_turned(client_of: Clien
     assert "breakers-title" not in text(client, "/entities/bare")
 
 
+def test_one_of_our_own_shows_why_it_turned(client_of: ClientOf, breakers: None) -> None:
+    content = text(client_of(Role.VIEWER), f"/breakers/own/{OWN_OPEN}")
+    assert '<td class="cell-reason clip" title="24 of 24 calls failed">' in content
+    assert "Who did what" not in content
+    assert "None among the latest" in text(client_of(Role.VIEWER), f"/breakers/own/{OWN_CLOSED}")
+
+
 def test_one_of_our_own_that_nobody_knows_is_not_found(client_of: ClientOf) -> None:
     assert client_of(Role.VIEWER).get("/breakers/own/target:nobody:1").status_code == 404

@@ -146,7 +146,7 @@ def test_what_a_source_cannot_is_neither_offered_nor_done(client_of: ClientOf, l
     assert f"/queues/{list_queue.uid}/dead" not in html
     refused = client.post(f"/queues/{list_queue.uid}/consumers/pause", headers={"HX-Request": "true"})
     assert refused.status_code == 409
-    assert "A queue of the kind redis cannot do this: pause consumers" in refused.content.decode()
+    assert "A queue of the kind redis does not offer this: pause consumers" in refused.content.decode()
 
 
 @pytest.mark.parametrize(
@@ -174,3 +174,48 @@ def test_an_entity_shows_its_queues_when_it_has_some(client_of: ClientOf, emails
     assert 'id="queues-title"' in html
     assert f'href="/queues/{emails.uid}"' in html
     assert 'id="queues-title"' not in page(client, "/entities/other")
+
+
+def test_a_queue_is_added_changed_and_deleted_by_a_form(client_of: ClientOf, emails: Queue) -> None:
+    client = client_of(Role.EDITOR)
+    assert 'id="kind-redis"' in page(client, "/new/queue")
+    assert 'name="key"' in page(client, "/new/queue?kind=redis&entity=shop")
+    typed = {
+        "kind": "redis", "entity": "shop", "name": "jobs", "url": "redis://10.0.0.9:6379/0", "key": "jobs",
+        "structure": "list", "next_at": "right", "score": "none", "max_deliveries": "5", "max_size": "100",
+        "interval": "10s", "timeout": "5s", "breach_within": "15m", "password": "hunter2", "verify_tls": "on",
+    }  # fmt: skip
+    made = client.post("/new/queue", typed)
+    jobs = Queue.objects.get(name="jobs")
+    assert (made.status_code, made["Location"]) == (302, f"/queues/{jobs.uid}")
+    assert (jobs.max_size, jobs.interval_ms) == (100, 10_000)
+    edit = page(client, f"/queues/{jobs.uid}/edit")
+    assert "hunter2" not in edit
+    stored = re.search(r'name="password"\s+value="([^"]+)"', edit)
+    assert stored
+    changed = {**typed, "editing": jobs.uid, "version": "1", "max_size": "", "password": stored[1]}
+    assert client.post(f"/queues/{jobs.uid}/edit", changed).status_code == 302
+    jobs.refresh_from_db()
+    assert jobs.max_size is None
+    assert "password" in jobs.config
+    assert client.post(f"/queues/{jobs.uid}/edit", {**changed, "name": "other"}).status_code == 412
+    assert client.post(f"/queues/{jobs.uid}/delete", {"confirm": "job"}).status_code == 422
+    assert client.post(f"/queues/{jobs.uid}/delete", {"confirm": "jobs"}).status_code == 302
+    assert not Queue.objects.filter(name="jobs").exists()
+
+
+def test_a_form_says_what_is_wrong_beside_the_field(client_of: ClientOf, emails: Queue) -> None:
+    client = client_of(Role.EDITOR)
+    typed = {
+        "kind": "redis", "entity": "shop", "name": "emails", "url": "redis://169.254.169.254/0", "key": "jobs",
+        "max_size": "many", "structure": "list", "next_at": "right", "score": "none", "max_deliveries": "5",
+    }  # fmt: skip
+    refused = client.post("/new/queue", typed)
+    html = refused.content.decode()
+    assert refused.status_code == 422
+    assert "The entity already has a queue of this name" in html
+    assert html.count('aria-invalid="true"') >= 2
+    note = client.post("/new/queue/field?field=entity", {**typed, "entity": ""}).content.decode()
+    assert "Required" in note
+    assert not Queue.objects.filter(config__key="jobs").exists()
+    assert client_of(Role.OPERATOR).post("/new/queue", typed).status_code == 403

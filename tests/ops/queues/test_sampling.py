@@ -7,6 +7,7 @@ import pytest
 from core.clock import database_now_ms
 from core.revision import current_revision
 from ops.journal.models import JournalEntry
+from ops.probing.probe import ProbeFailed
 from ops.queues.models import Queue, QueueRollup, QueueSample, QueueState
 from ops.signals.domain import Status
 from tests.ops.queues.list_source import KIND, UNREACHABLE, ReadOnlySource
@@ -57,15 +58,47 @@ def test_a_queue_whose_source_is_not_installed_says_so(
     assert QueueState.objects.get().message == "there is no queue source gone"
 
 
-def test_a_source_that_crashes_or_lies_harms_nobody(
-    make_queue: Callable[..., Queue], see: See, told: ReadOnlySource, look: Callable[[], int]
-) -> None:
+@pytest.mark.parametrize(
+    "seen",
+    [
+        {"size": -1},
+        {"size": 10**30},
+        {"size": 1, "added": -5},
+        {"size": 1, "dead": 2**63},
+        {"size": 1, "oldest_age_seconds": float("nan")},
+        {"size": 1, "oldest_age_seconds": float("inf")},
+        {"size": 1, "oldest_age_seconds": float("-inf")},
+    ],
+)
+def test_a_source_that_lies_is_not_believed(make_queue: Callable[..., Queue], see: See, seen: dict[str, float]) -> None:
     make_queue()
 
-    assert see(size=-1).message == "the source tells a size of -1"
+    state = see(**seen)
+
+    assert (state.status, state.size) == (Status.UNKNOWN, None)
+    assert "told to be" in state.message
+
+
+def test_a_clock_ahead_of_ours_makes_no_negative_age(make_queue: Callable[..., Queue], see: See) -> None:
+    make_queue()
+
+    assert see(size=1, oldest_age_seconds=-30).oldest_age_ms == 0
+
+
+def test_a_source_that_crashes_or_says_hostile_things_harms_nobody(
+    make_queue: Callable[..., Queue], told: ReadOnlySource, look: Callable[[], int]
+) -> None:
+    make_queue()
     told.says = ZeroDivisionError()
     look()
     assert QueueState.objects.get().message == "the look itself failed: ZeroDivisionError"
+    told.says = ProbeFailed("receive", f"refused:\x00\x1b[31m \ud800 {'x' * 9_000}")
+    look()
+
+    message = QueueState.objects.get().message
+    assert message.startswith("refused: [31m")
+    assert message.isprintable()
+    assert len(message) <= 500
 
 
 def test_pages_learn_of_another_status_and_not_of_another_number(make_queue: Callable[..., Queue], see: See) -> None:

@@ -54,7 +54,7 @@ def test_a_source_that_hangs_holds_up_no_other_and_no_turn(
             await answers.wait()
         return Reading(size=calls)
 
-    told.read = read  # type: ignore[method-assign]
+    told.read = read  # type: ignore[assignment, method-assign]
     sampler = Sampler(SampledQueues(), current_policy())
     first = sampler.run_due(turn_seconds=0.5, keeps_in_flight=True)
 

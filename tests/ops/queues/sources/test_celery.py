@@ -259,7 +259,7 @@ def test_a_key_of_another_type_fails(source: CelerySource, broker: str, server: 
     assert "WRONGTYPE" in asking.failure(source, url=broker).message
 
 
-def test_consumers_are_unknown_while_a_worker_does_not_answer(look: Any, server: redis.Redis) -> None:
+def test_consumers_are_unknown_while_a_worker_does_not_answer(look: Any, server: Any) -> None:
     busy = server.pubsub()
     busy.subscribe("/0.celery.pidbox")
     wait_for(lambda: server.pubsub_numsub("/0.celery.pidbox")[0][1])

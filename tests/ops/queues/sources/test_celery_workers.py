@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -81,17 +82,20 @@ def test_what_workers_have_in_hand_is_told(url: str, app: Celery) -> None:
         app.send_task("jobs.hold")
     app.send_task("jobs.hold", countdown=600)
 
+    client: Any = redis.Redis.from_url(url, socket_timeout=20)
+
     def settled() -> Reading | None:
         """All six are somewhere; a running task is no longer the broker's, as it is acknowledged early."""
         seen = look(url)
-        active = seen.parts.get("active", 0)
-        return seen if active == 2 and seen.size + (seen.unacked or 0) + active == 6 else None
+        is_whole = seen.parts.get("active") == 2 and seen.size + (seen.unacked or 0) == 4
+        return (
+            seen if is_whole and (seen.size, seen.unacked) == (client.llen("celery"), client.hlen("unacked")) else None
+        )
 
-    seen = wait_for(settled, seconds=40, what="two running tasks")
+    seen = wait_for(settled, seconds=40, what="two running tasks, and the broker's own figures")
+    client.close()
 
     assert seen.scheduled == 1
-    with app.connection_for_read() as connection:
-        assert connection.default_channel.client.hlen("unacked") == seen.unacked
     assert look(url, "mail").parts["active"] == 0
 
 

@@ -51,12 +51,17 @@ def task_line(row: TaskRow) -> str:
     tone = ' data-status="unhealthy"' if row.failed_share else ""
     rate = None if row.per_minute is None else row.per_minute / 60
     return (
-        f'<tr id="task-{row.id}"><th scope="row" class="cell-task mono">{escape(row.name)}</th>'
+        f'<tr id="task-{row.id}"><th scope="row" class="cell-task mono">{_breakable(row.name)}</th>'
         f'<td class="num">{per_minute(rate)}</td>'
         f'<td class="num"{tone}>{_share(row.failed_share)}</td><td class="num wide">{_share(row.retried_share)}</td>'
         f'<td class="num wide">{_latency(row.runtime_p50_ms)}</td><td class="num">{_latency(row.runtime_p95_ms)}</td>'
         f'<td class="num wide">{_latency(row.wait_p95_ms)}</td></tr>'
     )
+
+
+def _breakable(name: str) -> str:
+    """A long name is broken at its dots first."""
+    return escape(name).replace(".", ".<wbr>").replace("_", "_<wbr>")
 
 
 def _share(value: float | None) -> str:

@@ -5,7 +5,7 @@ from django.db.models import Q
 from core.clock import database_now_ms
 from ops.queues.models import TaskListener
 
-LEASE_MS = 30_000
+LEASE_MS = 20_000
 _NAME = "celery-events"
 
 

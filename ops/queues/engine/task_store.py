@@ -88,7 +88,12 @@ def _store(key: str, report: BrokerReport, now: int) -> None:
         if kept_as == task and (recent := report.recent.get(task)) is not None:
             _show_recent(row, recent)
     TaskStatistic.objects.bulk_create(row for task, row in touched.items() if task not in known)
-    TaskStatistic.objects.bulk_update([row for task, row in touched.items() if task in known], _UPDATED, batch_size=20)
+    TaskStatistic.objects.bulk_create(  # bulk_update costs twenty times as much
+        (row for task, row in touched.items() if task in known),
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=_UPDATED,
+    )
     for task, found in failures.items():
         if found:
             _keep_failures(touched[task], found[-FAILURES_KEPT:], now)

@@ -101,6 +101,7 @@ class TaskStatistics:
         self.workers: OrderedDict[str, float] = OrderedDict()
         self.dropped = 0
         self._in_flight: OrderedDict[str, _InFlight] = OrderedDict()
+        self._queues: dict[str, str] = {}
 
     def add(self, event: Mapping[str, Any], *, at: float) -> None:
         """One event, heard ``at`` that time of ours in seconds. What is not one of Celery's is counted as dropped."""
@@ -154,7 +155,7 @@ class TaskStatistics:
         name = _text(event.get("name"), _NAME_CHARACTERS)
         if kind in {"sent", "received"} and name:
             was_sent = known is not None and known.task.queue
-            queue = _text(event.get("queue"), _NAME_CHARACTERS) if kind == "sent" else known.task.queue if known else ""
+            queue = self._queue_of(name, kind, event, known)
             due = known.due if known is not None and was_sent else moment
             known = _InFlight(Task(name, queue), due)
             if event.get("eta"):
@@ -163,6 +164,15 @@ class TaskStatistics:
             if len(self._in_flight) > IN_FLIGHT_MAX:
                 self._in_flight.popitem(last=False)
         return known if known is not None else _InFlight(Task(UNKNOWN, ""), None)
+
+    def _queue_of(self, name: str, kind: str, event: Mapping[str, Any], known: _InFlight | None) -> str:
+        """An idle worker may have a task before its sender tells of it: then where that task went last."""
+        if kind != "sent":
+            return known.task.queue if known else self._queues.get(name, "")
+        queue = _text(event.get("queue"), _NAME_CHARACTERS)
+        if name in self._queues or len(self._queues) < TASKS_MAX:
+            self._queues[name] = queue
+        return queue
 
 
 def _measure(histogram: Histogram, seconds: float | None) -> int:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("ops", "0010_queues"),
+        ("ops", "0009_queues"),
     ]
 
     operations = [

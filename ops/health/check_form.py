@@ -12,8 +12,7 @@ from entities.selectors import find_entity
 from ops.health.check_fields import check_fields
 from ops.health.checks.kind import CheckKind
 from ops.health.conditions import ConditionSyntaxError, parse_condition
-from ops.health.definition import CheckDefinition, parse_check
-from ops.health.differences import keep_secrets
+from ops.health.definition import CheckDefinition, keep_secrets, parse_check
 from ops.health.models import Check
 from ops.health.selectors.names import is_name_taken
 from ops.probing.form_fields import as_typed, in_plain_words, read_field

@@ -113,10 +113,10 @@ def check_edit(request: HttpRequest, uid: str) -> HttpResponse:
     check = find_check(uid)
     definition = definition_of(check)
     if request.method != "POST":
-        sheet = _Sheet(definition.check_kind, check, str(check.version))
+        sheet = _Sheet(definition.kind, check, str(check.version))
         return _show_form(request, sheet, fill(sheet.fields(), write_check_form(definition)))
     version = request.POST.get("version", "")
-    sheet = _Sheet(definition.check_kind, check, version)
+    sheet = _Sheet(definition.kind, check, version)
     changed, errors = sheet.judge(request.POST)
     try:
         if changed is None or errors:

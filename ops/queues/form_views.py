@@ -121,10 +121,10 @@ def queue_edit(request: HttpRequest, uid: str) -> HttpResponse:
     queue = find_queue(uid)
     definition = definition_of(queue)
     if request.method != "POST":
-        sheet = _Sheet(definition.source, queue, str(queue.version))
+        sheet = _Sheet(definition.kind, queue, str(queue.version))
         return _show_form(request, sheet, fill(sheet.fields(), write_queue_form(definition)))
     version = request.POST.get("version", "")
-    sheet = _Sheet(definition.source, queue, version)
+    sheet = _Sheet(definition.kind, queue, version)
     try:
         saved = services.replace_queue(
             principal=request_principal(request),

@@ -35,7 +35,7 @@ def test_a_definition_passes_through_its_form(check: dict[str, Any]) -> None:
     if "password" in check:  # a page never shows it
         values["password"] = check["password"]
 
-    read = read_check_form(submitted(values), definition.check_kind)
+    read = read_check_form(submitted(values), definition.kind)
 
     assert parse_check({**read, "name": "probe"}) == definition
 

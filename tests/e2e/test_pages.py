@@ -8,7 +8,7 @@ from ops.health.models import Check
 from ops.queues.models import Queue
 from tests.breakers import OWN_OPEN, add_breakers
 from tests.browser import SignIn, Visitor
-from tests.fleet import add_fleet
+from tests.fleet import add_fleet, add_queues
 
 MOST_BYTES = 200_000
 PHONE = 390
@@ -78,6 +78,7 @@ def inspect(visitor: Visitor, path: str) -> None:
 @LOOKS
 def test_every_page_is_accessible_silent_and_fits_a_phone(theme: str, width: int, sign_in: SignIn) -> None:
     add_fleet()
+    add_queues()
     add_breakers()
     visitor = sign_in(Role.ADMIN, theme=theme, width=width)
 
@@ -109,6 +110,7 @@ def test_sign_in_and_problem_pages_are_accessible(theme: str, width: int, sign_i
 
 def test_a_page_is_light(sign_in: SignIn) -> None:
     add_fleet()
+    add_queues()
     add_breakers()
     visitor = sign_in(Role.ADMIN)
 

@@ -128,7 +128,7 @@ def test_what_is_no_envelope_is_refused_soon_and_leaves_nothing(
         headers={"Content-Encoding": encoding},
     )  # fmt: skip
     assert (response.status_code, response["Content-Type"]) == (status, "application/problem+json")
-    assert time.perf_counter() - began < 5  # under a second on a machine of its own
+    assert time.perf_counter() - began < 30  # under a second on a machine of its own
     assert not SpooledEvent.objects.exists()
 
 

@@ -99,7 +99,7 @@ class Definitions[C: Named, K: Kind, R: Defined]:
     ) -> None:
         self._common = common
         self._kinds = kinds
-        self._noun = noun
+        self.noun = noun
         self._per_entity_max = per_entity_max
         self._common_of = common_of
         self._further_errors = further_errors
@@ -143,11 +143,11 @@ class Definitions[C: Named, K: Kind, R: Defined]:
                 errors += [FieldError(f"{index}.{wrong.field}", wrong.message) for wrong in error.errors]
                 continue
             if any(definition.name == other.name for other in definitions):
-                taken = f"the entity has another {self._noun} named {definition.name!r}"
+                taken = f"the entity has another {self.noun} named {definition.name!r}"
                 errors.append(FieldError(f"{index}.name", taken))
             definitions.append(definition)
         if len(wanted) > self._per_entity_max:
-            over = f"over the limit of {self._per_entity_max} {self._noun}s"
+            over = f"over the limit of {self._per_entity_max} {self.noun}s"
             errors.append(FieldError(str(self._per_entity_max), over))
         if errors:
             raise ValidationFailed(SUMMARY, errors=tuple(errors))

@@ -30,7 +30,16 @@ from ops.health.models import (
     StatusChange,
 )
 from ops.journal.models import JournalEntry
-from ops.queues.models import Queue, QueueRollup, QueueSample, QueueState
+from ops.queues.models import (
+    Queue,
+    QueueRollup,
+    QueueSample,
+    QueueState,
+    TaskBroker,
+    TaskFailure,
+    TaskListener,
+    TaskStatistic,
+)
 
 __all__ = [
     "BreakerInstance",
@@ -61,4 +70,8 @@ __all__ = [
     "SpooledEvent",
     "StatusChange",
     "StoredEvent",
+    "TaskBroker",
+    "TaskFailure",
+    "TaskListener",
+    "TaskStatistic",
 ]

@@ -28,7 +28,7 @@ def child_specs(config: Config, data: DataDir, *, code: Path) -> list[ChildSpec]
     specs = [
         _role("worker", worker, 3.5, data, code, first=False),
         _role("web", [*python, "core.web_server"], 2.6, data, code, first=True),
-        _role("scheduler", scheduler, 1.0, data, code, first=False),
+        _role("scheduler", scheduler, 1.6, data, code, first=False),
     ]
     if config.redis_url is None:
         specs.insert(0, _broker(data))

@@ -12,6 +12,7 @@ from entities.selectors import EntityRow
 from ops.dashboard.lists import address
 from ops.dashboard.queue_charts import place_age_chart, place_depth_chart
 from ops.dashboard.queue_listing import age_words, count_words, per_minute, queue_line
+from ops.dashboard.queue_tasks import read_tasks
 from ops.dashboard.queue_words import describe_queue, list_source
 from ops.dashboard.rows import join_rows
 from ops.dashboard.time_range import list_choices, parse_range
@@ -48,6 +49,7 @@ def read_queue(query: QueryDict, path: str, *, principal: Principal, uid: str) -
         "others": _others(queue),
         "words": describe_queue(detail, limits, timeout_ms=stored.timeout_ms),
         "definition": list_source(detail.document),
+        "tasks": read_tasks(queue, principal=principal),
         "depth_chart": place_depth_chart(queue, time_range),
         "age_chart": place_age_chart(queue, time_range),
         "time_range": time_range,

@@ -29,6 +29,11 @@ from ops.queues.schemas import (
     QueueQuery,
     SampleQuery,
     SamplesOut,
+    TaskFailureOut,
+    TaskFailureQuery,
+    TaskFailuresOut,
+    TaskQuery,
+    TasksOut,
 )
 
 router = Router(tags=["queues"])
@@ -116,6 +121,29 @@ def list_samples(request: HttpRequest, uid: str, query: Query[SampleQuery]) -> S
         principal=request_principal(request), uid=uid, since_ms=since, until_ms=until
     )  # fmt: skip
     return SamplesOut.of(series)
+
+
+@router.get(
+    "/queues/{uid}/tasks", auth=_VIEW, response=TasksOut, operation_id="listQueueTasks", summary="Its Celery tasks"
+)
+def list_tasks(request: HttpRequest, uid: str, query: Query[TaskQuery]) -> TasksOut:
+    """Of a `celery` queue, what its events tell: the most failed tasks first, then the busiest."""
+    refuse_unknown_query(request, TaskQuery)
+    return TasksOut.of(selectors.queue_tasks(principal=request_principal(request), uid=uid, limit=query.limit))
+
+
+@router.get(
+    "/queues/{uid}/tasks/failures",
+    auth=_VIEW,
+    response=TaskFailuresOut,
+    operation_id="listQueueTaskFailures",
+    summary="Last failures of its Celery tasks",
+)
+def list_task_failures(request: HttpRequest, uid: str, query: Query[TaskFailureQuery]) -> TaskFailuresOut:
+    """Up to five of each task, 50 in all, the newest first."""
+    refuse_unknown_query(request, TaskFailureQuery)
+    rows = selectors.queue_task_failures(principal=request_principal(request), uid=uid, name=query.name)
+    return TaskFailuresOut(items=[TaskFailureOut.model_validate(row) for row in rows])
 
 
 @router.get(

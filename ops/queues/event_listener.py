@@ -6,8 +6,9 @@ listens is missed. Workers send them when they run with ``-E`` or ``worker_send_
 
 import base64
 import json
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ops.probing.probe import ProbeContext, ProbeFailed
@@ -19,18 +20,33 @@ EVENTS_PER_MESSAGE_MAX = 10_000
 
 
 async def listen(
-    config: RedisServerConfig, context: ProbeContext, statistics: TaskStatistics, *, keyprefix: str = ""
+    config: RedisServerConfig,
+    context: ProbeContext,
+    statistics: TaskStatistics,
+    *,
+    keyprefix: str = "",
+    note_alive: Callable[[], None] = lambda: None,
 ) -> None:
-    """Add what is heard within the context's time. Raises ``ProbeFailed`` when it cannot listen for so long."""
+    """Add what is heard within the context's time; ``note_alive`` is called once signed in, then for each message.
+
+    Raises ``ProbeFailed`` when it cannot listen for so long.
+    """
     try:
         async with session(config, context) as here:
             here.running.doing = "listening"
-            async for text in here.client.listen(f"{keyprefix}/{config.database}.celeryev/*"):
+            note_alive()
+            async for text in here.client.listen(f"{_as_pattern(keyprefix)}/{config.database}.celeryev/*"):
+                note_alive()
                 for event in read_events(text):
                     statistics.add(event, at=time.time())
     except ProbeFailed as failed:
         if failed.phase != "timeout" or not failed.message.endswith("while listening"):
             raise
+
+
+def _as_pattern(text: str) -> str:
+    """A pattern of Redis that means the text itself."""
+    return re.sub(r"([\\*?\[\]^-])", r"\\\1", text)
 
 
 def read_events(text: str) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Tables of queues. Columns ``*_ms`` are milliseconds, of a moment since the Unix epoch.
 
-What people edit (``Queue``) and what sampling writes (``QueueState``) live apart: the hot table is narrow.
+What people edit (``Queue``) and what sampling writes (``QueueState``) live apart: the hot table is narrow. What
+Celery's events tell of tasks (``Task*``) belongs to a broker, whichever queues of it are in the catalogue.
 """
 
 from django.db import models
@@ -105,3 +106,96 @@ class QueueRollup(models.Model):
 
     def __str__(self) -> str:
         return f"{self.samples} samples from {self.start_ms}"
+
+
+class TaskListener(models.Model):
+    """Which process listens to the events of Celery apps: the ``holder``, until ``lease_until_ms``."""
+
+    name = models.CharField(max_length=32, primary_key=True)
+    holder = models.CharField(max_length=100, blank=True)
+    lease_until_ms = models.BigIntegerField(default=0)
+
+    class Meta:
+        app_label = "ops"
+
+    def __str__(self) -> str:
+        return f"{self.name} by {self.holder or 'nobody'}"
+
+
+class TaskBroker(models.Model):
+    """A broker that is listened to. ``key`` is its address without secrets, and the key prefix of the app.
+
+    ``stored_ms`` is when it was known last how it stands, ``heard_ms`` when anything was heard of it,
+    ``window_ms`` how much of the last five minutes was listened to. ``message`` says why it cannot be listened to.
+    """
+
+    key = models.CharField(max_length=450, unique=True)
+    stored_ms = models.BigIntegerField(default=0)
+    heard_ms = models.BigIntegerField(null=True)
+    window_ms = models.BigIntegerField(default=0)
+    workers = models.IntegerField(default=0)
+    message = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        app_label = "ops"
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class TaskStatistic(models.Model):
+    """What the events of a task told: counters since it was first heard of, and the last minutes of its broker.
+
+    ``runtime`` and ``wait`` are packed histograms of microseconds (``core.latency``); counts ``recent_*`` and
+    percentiles are those of the window.
+    """
+
+    broker = models.ForeignKey(TaskBroker, on_delete=models.CASCADE, related_name="tasks")
+    name = models.CharField(max_length=200)
+    queue = models.CharField(max_length=200, blank=True)
+    sent = models.BigIntegerField(default=0)
+    received = models.BigIntegerField(default=0)
+    started = models.BigIntegerField(default=0)
+    succeeded = models.BigIntegerField(default=0)
+    failed = models.BigIntegerField(default=0)
+    rejected = models.BigIntegerField(default=0)
+    revoked = models.BigIntegerField(default=0)
+    retried = models.BigIntegerField(default=0)
+    runtime = models.BinaryField(default=bytes)
+    wait = models.BinaryField(default=bytes)
+    runtime_us = models.BigIntegerField(default=0)
+    wait_us = models.BigIntegerField(default=0)
+    heard_ms = models.BigIntegerField()
+    recent_succeeded = models.IntegerField(default=0)
+    recent_failed = models.IntegerField(default=0)
+    recent_retried = models.IntegerField(default=0)
+    runtime_p50_us = models.FloatField(null=True)
+    runtime_p95_us = models.FloatField(null=True)
+    runtime_p99_us = models.FloatField(null=True)
+    wait_p50_us = models.FloatField(null=True)
+    wait_p95_us = models.FloatField(null=True)
+    wait_p99_us = models.FloatField(null=True)
+
+    class Meta:
+        app_label = "ops"
+        constraints = [models.UniqueConstraint(fields=["broker", "name", "queue"], name="task_once_per_broker")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TaskFailure(models.Model):
+    """One of the last failures of a task; the texts are cut and redacted."""
+
+    statistic = models.ForeignKey(TaskStatistic, on_delete=models.CASCADE, related_name="failures")
+    at_ms = models.BigIntegerField()
+    task_id = models.CharField(max_length=200)
+    worker = models.CharField(max_length=200)
+    exception = models.CharField(max_length=600)
+    traceback = models.TextField()
+
+    class Meta:
+        app_label = "ops"
+
+    def __str__(self) -> str:
+        return self.exception[:80]

@@ -4,10 +4,13 @@ from django.db import connection, transaction
 
 from core.clock import database_now_ms
 from core.config import get_config
+from ops.queues.models import TaskBroker, TaskStatistic
 
 ROWS_PER_STEP = 5_000
 _QUEUES_PER_RANGE = 500
 _HOUR_MS = 3_600_000
+TASKS_KEPT_MS = 7 * 24 * _HOUR_MS
+"""Statistics of a task that nothing was heard of for so long are forgotten."""
 
 # Along ranges of the primary key (queue, time), which is the only index there is.
 _STEP = """
@@ -53,7 +56,14 @@ def prune_queues(*, steps: int = 200) -> int:
                 ranges.pop(0)
             else:
                 first = _first_queue(table, end)
-    return deleted
+    return deleted + _prune_tasks(now - TASKS_KEPT_MS)
+
+
+def _prune_tasks(before_ms: int) -> int:
+    """Few rows: their number is bounded for each broker."""
+    tasks, _ = TaskStatistic.objects.filter(heard_ms__lt=before_ms).delete()
+    brokers, _ = TaskBroker.objects.filter(stored_ms__lt=before_ms).delete()
+    return tasks + brokers
 
 
 def _queues_gone(table: str) -> list[int]:

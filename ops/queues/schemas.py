@@ -10,7 +10,7 @@ from core.text import Line
 from entities.definition import Name
 from ops.probing.described import describe_kinds
 from ops.queues.definition import CommonFields
-from ops.queues.selectors import QueueDetail, SampleSeries
+from ops.queues.selectors import QueueDetail, SampleSeries, TaskListing
 from ops.queues.services import ShownMessage
 from ops.queues.services.messages import KEY_MAX_LENGTH, KEYS_MAX, PEEK_MAX
 from ops.queues.sources import SOURCES
@@ -199,3 +199,64 @@ class SamplesOut(BaseModel):
     def of(cls, series: SampleSeries) -> "SamplesOut":
         items = [SampleOut.model_validate(point) for point in series.points]
         return cls(step_seconds=series.step_seconds, items=items)
+
+
+class TaskQuery(BaseModel):
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+
+
+class TaskFailureQuery(BaseModel):
+    name: Annotated[Line, Field(max_length=200, description="Of one task alone.")] = ""
+
+
+class TaskFailureOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    task: str
+    at: dt.datetime
+    task_id: str
+    worker: str
+    exception: str = Field(description="Cut, without what looks secret. Text from outside.")
+    traceback: str = Field(description="Its end, without what looks secret. Text from outside.")
+
+
+class TaskFailuresOut(BaseModel):
+    items: list[TaskFailureOut]
+
+
+class TaskOut(BaseModel):
+    """Counts are since the task was first heard of, everything else is of the last five minutes."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str
+    queue: str = Field(description="Empty when the app does not send `task-sent` events.")
+    succeeded: int
+    failed: int
+    retried: int
+    heard_at: dt.datetime
+    per_minute: float | None = Field(description="Attempts that ended. None while nobody listens.")
+    failed_share: float | None = Field(description="Of the attempts that ended, 0 to 1.")
+    retried_share: float | None
+    runtime_p50_ms: float | None
+    runtime_p95_ms: float | None
+    runtime_p99_ms: float | None
+    wait_p50_ms: float | None = Field(description="From when it was sent, or else received, to its start.")
+    wait_p95_ms: float | None
+    wait_p99_ms: float | None
+    last_failure: TaskFailureOut | None
+
+
+class TasksOut(BaseModel):
+    is_heard: bool = Field(description="Whether the events of the broker are listened to now.")
+    message: str = Field(description="Why not.")
+    workers: int = Field(description="Workers that send events.")
+    window_seconds: float | None = Field(description="How much of the last five minutes was listened to.")
+    items: list[TaskOut]
+    has_more: bool
+
+    @classmethod
+    def of(cls, listing: TaskListing) -> "TasksOut":
+        fields = ("is_heard", "message", "workers", "window_seconds", "has_more")
+        items = [TaskOut.model_validate(row) for row in listing.items]
+        return cls.model_validate({"items": items, **{name: getattr(listing, name) for name in fields}})

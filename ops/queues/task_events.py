@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from core.latency import Histogram, bucket_of
+from core.latency import Histogram, bucket_of, merge_into
 
 KINDS = ("sent", "received", "started", "succeeded", "failed", "rejected", "revoked", "retried")
 """As celery-exporter names them: ``celery_task_<kind>_total``."""
 
-TASKS_MAX = 1_000
+TASKS_MAX = 500
 IN_FLIGHT_MAX = 20_000
 WORKERS_MAX = 1_000
 FAILURES_KEPT = 5
@@ -44,12 +44,25 @@ class Failure(NamedTuple):
 
 @dataclass(slots=True)
 class Totals:
-    """``counts`` are by ``KINDS``; ``runtime`` and ``wait`` are histograms of microseconds (``core.latency``)."""
+    """``counts`` are by ``KINDS``; ``runtime`` and ``wait`` are histograms of microseconds (``core.latency``), the sums
+    beside them are exact.
+    """
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     runtime: Histogram = field(default_factory=dict)
     wait: Histogram = field(default_factory=dict)
+    runtime_us: int = 0
+    wait_us: int = 0
     failures: deque[Failure] = field(default_factory=lambda: deque(maxlen=FAILURES_KEPT))
+
+    def merge(self, other: "Totals") -> None:
+        for kind, count in other.counts.items():
+            self.counts[kind] += count
+        merge_into(self.runtime, other.runtime)
+        merge_into(self.wait, other.wait)
+        self.runtime_us += other.runtime_us
+        self.wait_us += other.wait_us
+        self.failures.extend(other.failures)
 
     @property
     def failure_share(self) -> float | None:
@@ -65,6 +78,13 @@ class Totals:
         return self.counts[kind] / ended if ended else None
 
 
+def totals_of(totals: dict[Task, Totals], task: Task) -> Totals:
+    """Those of the unknown where ``TASKS_MAX`` others are kept already."""
+    if task not in totals and len(totals) >= TASKS_MAX:
+        task = Task(UNKNOWN, "")
+    return totals.setdefault(task, Totals())
+
+
 @dataclass(slots=True)
 class _InFlight:
     """``due`` is since when it waits: when it was sent or received, or its ETA."""
@@ -74,13 +94,14 @@ class _InFlight:
 
 
 class TaskStatistics:
-    """Totals since it was made. Events may come in any order, twice or broken, and from anybody."""
+    """Totals since it was made or emptied. Events may come in any order, twice or broken, and from anybody."""
 
     def __init__(self) -> None:
         self.totals: dict[Task, Totals] = {}
         self.workers: OrderedDict[str, float] = OrderedDict()
         self.dropped = 0
         self._in_flight: OrderedDict[str, _InFlight] = OrderedDict()
+        self._queues: dict[str, str] = {}
 
     def add(self, event: Mapping[str, Any], *, at: float) -> None:
         """One event, heard ``at`` that time of ours in seconds. What is not one of Celery's is counted as dropped."""
@@ -89,9 +110,20 @@ class TaskStatistics:
         if group == "worker":
             self._see_worker(worker, at=at, is_gone=kind == "offline")
         elif group == "task" and kind in KINDS and isinstance(event.get("uuid"), str):
+            if kind != "sent":  # whose host is the sender's
+                self._see_worker(worker, at=at, is_gone=False)
             self._add_task_event(kind, event, worker, at)
         else:
             self.dropped += 1
+
+    def drain(self) -> dict[Task, Totals]:
+        """The totals, which begin anew; what is known of tasks under way and of workers stays."""
+        totals, self.totals = self.totals, {}
+        return totals
+
+    def count_workers(self, since: float) -> int:
+        """Those that were heard of since then."""
+        return sum(at >= since for at in self.workers.values())
 
     def _see_worker(self, worker: str, *, at: float, is_gone: bool) -> None:
         if is_gone:
@@ -105,12 +137,12 @@ class TaskStatistics:
     def _add_task_event(self, kind: str, event: Mapping[str, Any], worker: str, at: float) -> None:
         task_id, moment = _text(event["uuid"], _NAME_CHARACTERS), _number(event.get("timestamp")) or at
         running = self._in_flight_of(task_id, kind, event, moment)
-        totals = self._totals_of(running.task)
+        totals = totals_of(self.totals, running.task)
         totals.counts[kind] += 1
         if kind == "started" and running.due is not None:
-            _measure(totals.wait, moment - running.due)
+            totals.wait_us += _measure(totals.wait, moment - running.due)
         if kind == "succeeded":
-            _measure(totals.runtime, _number(event.get("runtime")))
+            totals.runtime_us += _measure(totals.runtime, _number(event.get("runtime")))
         if kind == "failed":
             words = _text(event.get("exception"), _EXCEPTION_CHARACTERS)
             lines = _text(event.get("traceback"), TRACEBACK_CHARACTERS, from_end=True)
@@ -123,7 +155,7 @@ class TaskStatistics:
         name = _text(event.get("name"), _NAME_CHARACTERS)
         if kind in {"sent", "received"} and name:
             was_sent = known is not None and known.task.queue
-            queue = _text(event.get("queue"), _NAME_CHARACTERS) if kind == "sent" else known.task.queue if known else ""
+            queue = self._queue_of(name, kind, event, known)
             due = known.due if known is not None and was_sent else moment
             known = _InFlight(Task(name, queue), due)
             if event.get("eta"):
@@ -133,18 +165,24 @@ class TaskStatistics:
                 self._in_flight.popitem(last=False)
         return known if known is not None else _InFlight(Task(UNKNOWN, ""), None)
 
-    def _totals_of(self, task: Task) -> Totals:
-        """Those of the unknown where too many others are kept already."""
-        if task not in self.totals and len(self.totals) >= TASKS_MAX:
-            task = Task(UNKNOWN, "")
-        return self.totals.setdefault(task, Totals())
+    def _queue_of(self, name: str, kind: str, event: Mapping[str, Any], known: _InFlight | None) -> str:
+        """An idle worker may have a task before its sender tells of it: then where that task went last."""
+        if kind != "sent":
+            return known.task.queue if known else self._queues.get(name, "")
+        queue = _text(event.get("queue"), _NAME_CHARACTERS)
+        if name in self._queues or len(self._queues) < TASKS_MAX:
+            self._queues[name] = queue
+        return queue
 
 
-def _measure(histogram: Histogram, seconds: float | None) -> None:
-    """What is below nothing is the difference of two clocks."""
-    if seconds is not None:
-        bucket = bucket_of(min(_TIME_MAX_US, max(0, round(seconds * 1e6))))
-        histogram[bucket] = histogram.get(bucket, 0) + 1
+def _measure(histogram: Histogram, seconds: float | None) -> int:
+    """The microseconds that were added. What is below nothing is the difference of two clocks."""
+    if seconds is None:
+        return 0
+    duration_us = min(_TIME_MAX_US, max(0, round(seconds * 1e6)))
+    bucket = bucket_of(duration_us)
+    histogram[bucket] = histogram.get(bucket, 0) + 1
+    return duration_us
 
 
 def _number(value: object) -> float | None:
@@ -157,4 +195,5 @@ def _number(value: object) -> float | None:
 def _text(value: object, limit: int, *, from_end: bool = False) -> str:
     if not isinstance(value, str):
         return ""
-    return (value[-limit:] if from_end else value[:limit]).replace("\x00", "\ufffd")
+    cut = value[-limit:] if from_end else value[:limit]
+    return cut.encode(errors="replace").decode().replace("\x00", "\ufffd")  # no database takes half a character

@@ -2,8 +2,10 @@
 
 import structlog
 from celery import shared_task
+from celery.signals import worker_process_init
 
 from ops.queues.engine.sampling import QUEUES, process_sampler
+from ops.queues.engine.task_listening import start_listening
 from ops.queues.retention import prune_queues
 from ops.sampling.sampler import TURN_SECONDS
 from ops.sampling.seats import Seats, is_only_process
@@ -14,6 +16,8 @@ log = structlog.get_logger(__name__)
 SHORT_TURN_SECONDS = 5.0
 """The turn in a worker of one process, which must get to its other tasks as well."""
 SEATS = Seats(lambda: 1)
+
+worker_process_init.connect(start_listening, weak=False)
 
 
 @shared_task(  # type: ignore[untyped-decorator]

@@ -13,6 +13,7 @@ from core.config_sources import LOCATORS
 from core.telemetry import metrics
 from ops.health.checks import KINDS
 from ops.queues.sources import SOURCES
+from ops.queues.task_exposition import FAMILIES
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = (ROOT / "docs/configuration.md").read_text()
@@ -65,6 +66,12 @@ def test_every_metric_is_documented_as_it_is() -> None:
     assert [row for row in rows if row not in METRICS] == []
     documented = set(re.findall(r"^\| `(quarterdeck_\w+)`", METRICS, re.MULTILINE))
     assert documented == {row.split("`")[1] for row in rows}
+
+
+def test_every_metric_of_celery_tasks_is_documented() -> None:
+    rows = {f"| `{name}` | {kind} | {text} |" for name, (kind, text) in FAMILIES.items()}
+
+    assert rows == {line for line in METRICS.splitlines() if line.startswith("| `celery_")}
 
 
 def documented_fields(page: str) -> dict[str, set[str]]:

@@ -1,5 +1,12 @@
 """Reads of the slice, each a frozen picture of what is stored."""
 
+from ops.queues.selectors.celery_tasks import (
+    TaskFailureRow,
+    TaskListing,
+    TaskRow,
+    queue_task_failures,
+    queue_tasks,
+)
 from ops.queues.selectors.changes import newest_sample_ms
 from ops.queues.selectors.details import QueueDetail, queue_detail, queue_details
 from ops.queues.selectors.rows import (
@@ -25,6 +32,9 @@ __all__ = [
     "SamplePoint",
     "SampleSeries",
     "Sort",
+    "TaskFailureRow",
+    "TaskListing",
+    "TaskRow",
     "Trend",
     "newest_sample_ms",
     "queue_detail",
@@ -33,6 +43,8 @@ __all__ = [
     "queue_row",
     "queue_rows",
     "queue_samples",
+    "queue_task_failures",
+    "queue_tasks",
     "queue_totals",
     "status_counts",
 ]

@@ -10,7 +10,7 @@ import ops.signals.domain
 class Migration(migrations.Migration):
     dependencies = [
         ("entities", "0001_initial"),
-        ("ops", "0009_breakers"),
+        ("ops", "0008_breakers"),
     ]
 
     operations = [

@@ -9,7 +9,7 @@ import core.ids
 class Migration(migrations.Migration):
     dependencies = [
         ("entities", "0001_initial"),
-        ("ops", "0009_error_trouble"),
+        ("ops", "0007_error_trouble"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("entities", "0001_initial"),
-        ("ops", "0008_errors"),
+        ("ops", "0006_errors"),
     ]
 
     operations = [

@@ -8,6 +8,7 @@ from django.db import models
 
 from core.ids import new_breaker_source_uid, new_breaker_uid
 from ops.breakers.domain import BreakerState
+from ops.probing.models import Defined
 from ops.scheduling.models import Scheduled
 
 NAME_MAX = 200
@@ -21,30 +22,19 @@ _UNKNOWN = BreakerState.UNKNOWN.value
 _STATES = [(state.value, state.value) for state in BreakerState]
 
 
-class BreakerSource(models.Model):
+class BreakerSource(Defined):
     """Where breakers of an entity are read. ``config`` holds the fields of its kind, secrets sealed; ``instance`` names
     the instance of the entity that it tells of."""
 
     uid = models.CharField(max_length=40, unique=True, default=new_breaker_source_uid, editable=False)
-    entity = models.ForeignKey("entities.Entity", on_delete=models.CASCADE, related_name="+")
-    name = models.CharField(max_length=64)
-    kind = models.CharField(max_length=32)
-    config = models.JSONField(default=dict, blank=True)
     instance = models.CharField(max_length=INSTANCE_MAX, blank=True)
     interval_ms = models.PositiveBigIntegerField(default=30_000)
     timeout_ms = models.PositiveIntegerField(default=5_000)
-    paused = models.BooleanField(default=False)
-    version = models.PositiveIntegerField(default=1, editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         app_label = "ops"
         ordering = ["entity__name", "name"]
         constraints = [models.UniqueConstraint(fields=["entity", "name"], name="breaker_source_once_per_entity")]
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class BreakerSourceState(Scheduled):

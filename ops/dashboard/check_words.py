@@ -2,9 +2,8 @@
 
 from core.errors import ValidationFailed
 from core.templatetags.display import period_words
-from ops.health.definition import CheckDefinition, definition_of, shown_config
+from ops.health.definition import CheckDefinition, definition_of, mask_document, shown_config
 from ops.health.domain import Severity
-from ops.health.masking import mask_document
 from ops.health.models import Check
 
 
@@ -18,7 +17,7 @@ def describe_check(check: Check) -> list[str]:
 
 
 def _how(check: Check, definition: CheckDefinition) -> str:
-    kind = definition.check_kind
+    kind = definition.kind
     expectation = kind.expectation(definition.config)
     if expectation is not None:
         often = f"every {period_words(expectation.period_ms)}"
@@ -36,7 +35,7 @@ def _how(check: Check, definition: CheckDefinition) -> str:
 
 
 def _when(check: Check, definition: CheckDefinition) -> str:
-    conditions = check.conditions or list(definition.check_kind.default_conditions)
+    conditions = check.conditions or list(definition.kind.default_conditions)
     said = f"Healthy when {_and(conditions)}" if conditions else "Healthy when it answers"
     worse = []
     if check.degraded_above_ms:

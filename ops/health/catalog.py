@@ -3,19 +3,10 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from core.errors import FieldError, ValidationFailed
 from core.permissions import Principal
-from core.validation import SUMMARY
 from entities.catalog.sections import Change
 from ops.health import services
-from ops.health.definition import (
-    CHECKS_PER_ENTITY_MAX,
-    CheckDefinition,
-    brief_document_of,
-    parse_check,
-)
-from ops.health.differences import changed_fields, keep_secrets
-from ops.health.masking import mask_changes
+from ops.health.definition import brief_document_of, changed_fields, mask_changes, parse_all
 from ops.health.models import Check
 
 
@@ -24,7 +15,7 @@ class ChecksSection:
 
     def plan(self, *, entity_name: str, entity_id: int | None, wanted: list[dict[str, Any]]) -> list[Change]:
         stored = _stored_checks(entity_id)
-        definitions = _parse_all(wanted, stored)
+        definitions = parse_all(wanted, stored)
         kept = {definition.name for definition in definitions}
         changes = [Change("delete", f"check {entity_name}/{name}") for name in stored if name not in kept]
         for definition in definitions:
@@ -39,7 +30,7 @@ class ChecksSection:
         return changes
 
     def apply(self, *, principal: Principal, entity_id: int, wanted: list[dict[str, Any]]) -> list[Change]:
-        definitions = _parse_all(wanted, _stored_checks(entity_id))
+        definitions = parse_all(wanted, _stored_checks(entity_id))
         kinds = {definition.name: definition.common.kind for definition in definitions}
         saved = services.save_checks(
             principal=principal, entity_id=entity_id, definitions=definitions, delete_others=True
@@ -61,24 +52,3 @@ def _stored_checks(entity_id: int | None) -> dict[str, Check]:
     if entity_id is None:
         return {}
     return {check.name: check for check in Check.objects.filter(entity_id=entity_id).order_by("name")}
-
-
-def _parse_all(wanted: list[dict[str, Any]], stored: Mapping[str, Check]) -> list[CheckDefinition]:
-    """Raises ``ValidationFailed`` with the errors of all of them, each below its index."""
-    definitions: list[CheckDefinition] = []
-    errors: list[FieldError] = []
-    for index, data in enumerate(wanted):
-        try:
-            definition = parse_check({str(key): value for key, value in data.items()})
-            definition = keep_secrets(definition, stored.get(definition.name))
-        except ValidationFailed as error:
-            errors += [FieldError(f"{index}.{wrong.field}", wrong.message) for wrong in error.errors]
-            continue
-        if any(definition.name == other.name for other in definitions):
-            errors.append(FieldError(f"{index}.name", f"the entity has another check named {definition.name!r}"))
-        definitions.append(definition)
-    if len(wanted) > CHECKS_PER_ENTITY_MAX:
-        errors.append(FieldError(str(CHECKS_PER_ENTITY_MAX), f"over the limit of {CHECKS_PER_ENTITY_MAX} checks"))
-    if errors:
-        raise ValidationFailed(SUMMARY, errors=tuple(errors))
-    return definitions

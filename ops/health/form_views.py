@@ -17,7 +17,7 @@ from core.permissions import Permission, requires
 from core.problems import STATUS_OF
 from entities.names import suggested_entities
 from ops.health.check_fields import RHYTHM, check_fields, kind_choices
-from ops.health.check_form import find_marks, judge_check_form, read_check_form, write_check_form
+from ops.health.check_form import find_marks, judge_check_form, read_check_form
 from ops.health.checks import KINDS
 from ops.health.checks.kind import CheckKind
 from ops.health.definition import CheckDefinition, definition_of
@@ -26,6 +26,7 @@ from ops.health.services import create_check, replace_check
 from ops.health.trial_display import show_trial
 from ops.health.trials import TRIAL_SECONDS, try_check
 from ops.probing.form_fields import OWN, kind_choice
+from ops.probing.typed_definition import write_typed
 
 _SHOWN_IN_FORM = (ValidationFailed, Conflict, StaleVersion, RateLimited)
 
@@ -113,10 +114,10 @@ def check_edit(request: HttpRequest, uid: str) -> HttpResponse:
     check = find_check(uid)
     definition = definition_of(check)
     if request.method != "POST":
-        sheet = _Sheet(definition.check_kind, check, str(check.version))
-        return _show_form(request, sheet, fill(sheet.fields(), write_check_form(definition)))
+        sheet = _Sheet(definition.kind, check, str(check.version))
+        return _show_form(request, sheet, fill(sheet.fields(), write_typed(definition)))
     version = request.POST.get("version", "")
-    sheet = _Sheet(definition.check_kind, check, version)
+    sheet = _Sheet(definition.kind, check, version)
     changed, errors = sheet.judge(request.POST)
     try:
         if changed is None or errors:

@@ -8,6 +8,7 @@ from django.db import models
 
 from core.ids import new_check_uid
 from ops.health.domain import Severity
+from ops.probing.models import Defined
 from ops.scheduling.models import Scheduled
 from ops.signals.domain import Status
 
@@ -17,14 +18,10 @@ LATE_MS = 600_000
 _STATUSES = [(status.value, status.word) for status in Status]
 
 
-class Check(models.Model):
+class Check(Defined):
     """The definition of a check. ``config`` holds the fields of its kind, validated by the kind's model."""
 
     uid = models.CharField(max_length=40, unique=True, default=new_check_uid, editable=False)
-    entity = models.ForeignKey("entities.Entity", on_delete=models.CASCADE, related_name="+")
-    name = models.CharField(max_length=64)
-    kind = models.CharField(max_length=32)
-    config = models.JSONField(default=dict, blank=True)
     conditions = models.JSONField(default=list, blank=True)
     degraded_conditions = models.JSONField(default=list, blank=True)
     interval_ms = models.PositiveBigIntegerField(default=60_000)
@@ -37,18 +34,11 @@ class Check(models.Model):
     severity_level = models.CharField(
         max_length=8, choices=[(level.value, level.value) for level in Severity], default=Severity.CRITICAL.value
     )
-    paused = models.BooleanField(default=False)
-    version = models.PositiveIntegerField(default=1, editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         app_label = "ops"
         ordering = ["entity__name", "name"]
         constraints = [models.UniqueConstraint(fields=["entity", "name"], name="check_name_once_per_entity")]
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class CheckState(Scheduled):

@@ -26,13 +26,11 @@ from entities.selectors import find_entity
 from ops.health.checks.kind import CheckContext, MemberStanding
 from ops.health.conditions import Condition, parse_condition
 from ops.health.conditions.tree import TIMES
-from ops.health.definition import CheckDefinition, parse_check
-from ops.health.differences import keep_secrets
+from ops.health.definition import CheckDefinition, keep_secrets, mask_document, parse_check
 from ops.health.domain import Thresholds
 from ops.health.engine.definitions import PreparedCheck
 from ops.health.engine.judging import EngineFault, Seen, judge
 from ops.health.engine.tracing import probe_trace
-from ops.health.masking import mask_document
 from ops.health.models import Check
 from ops.health.selectors.members import member_standings
 from ops.probing.body import Body
@@ -118,7 +116,7 @@ def _find_stored(uid: str, entity_id: int) -> Check:
 
 
 def _prepare(definition: CheckDefinition, *, entity_name: str) -> PreparedCheck:
-    common, kind = definition.common, definition.check_kind
+    common, kind = definition.common, definition.kind
 
     def parse(texts: tuple[str, ...]) -> tuple[Condition, ...]:
         return tuple(parse_condition(text, kind.placeholders) for text in texts)

@@ -17,6 +17,7 @@ from core.permissions import Permission, requires
 from core.problems import problem_of
 from entities.names import suggested_entities
 from ops.probing.form_fields import OWN, kind_choice
+from ops.probing.typed_definition import write_typed
 from ops.queues import services
 from ops.queues.definition import QueueDefinition, definition_of
 from ops.queues.models import Queue
@@ -26,7 +27,6 @@ from ops.queues.queue_form import (
     queue_fields,
     read_queue_form,
     source_choices,
-    write_queue_form,
 )
 from ops.queues.services.records import find_queue
 from ops.queues.sources import SOURCES
@@ -121,10 +121,10 @@ def queue_edit(request: HttpRequest, uid: str) -> HttpResponse:
     queue = find_queue(uid)
     definition = definition_of(queue)
     if request.method != "POST":
-        sheet = _Sheet(definition.source, queue, str(queue.version))
-        return _show_form(request, sheet, fill(sheet.fields(), write_queue_form(definition)))
+        sheet = _Sheet(definition.kind, queue, str(queue.version))
+        return _show_form(request, sheet, fill(sheet.fields(), write_typed(definition)))
     version = request.POST.get("version", "")
-    sheet = _Sheet(definition.source, queue, version)
+    sheet = _Sheet(definition.kind, queue, version)
     try:
         saved = services.replace_queue(
             principal=request_principal(request),

@@ -7,6 +7,7 @@ Celery's events tell of tasks (``Task*``) belongs to a broker, whichever queues 
 from django.db import models
 
 from core.ids import new_queue_uid
+from ops.probing.models import Defined
 from ops.queues.domain import BREACH_WITHIN_MS
 from ops.scheduling.models import Scheduled
 from ops.signals.domain import Status
@@ -14,14 +15,10 @@ from ops.signals.domain import Status
 _STATUSES = [(status.value, status.word) for status in Status]
 
 
-class Queue(models.Model):
+class Queue(Defined):
     """The definition of a queue. ``config`` holds the fields of its source, validated by the source's model."""
 
     uid = models.CharField(max_length=40, unique=True, default=new_queue_uid, editable=False)
-    entity = models.ForeignKey("entities.Entity", on_delete=models.CASCADE, related_name="+")
-    name = models.CharField(max_length=64)
-    kind = models.CharField(max_length=32)
-    config = models.JSONField(default=dict, blank=True)
     max_size = models.PositiveBigIntegerField(null=True, blank=True)
     max_age_ms = models.PositiveBigIntegerField(null=True, blank=True)
     warn_size = models.PositiveBigIntegerField(null=True, blank=True)
@@ -30,18 +27,11 @@ class Queue(models.Model):
     breach_within_ms = models.PositiveBigIntegerField(default=BREACH_WITHIN_MS)
     interval_ms = models.PositiveBigIntegerField(default=30_000)
     timeout_ms = models.PositiveIntegerField(default=5_000)
-    paused = models.BooleanField(default=False)
-    version = models.PositiveIntegerField(default=1, editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         app_label = "ops"
         ordering = ["entity__name", "name"]
         constraints = [models.UniqueConstraint(fields=["entity", "name"], name="queue_name_once_per_entity")]
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class QueueState(Scheduled):

@@ -6,11 +6,11 @@ from typing import Any
 
 from django.http import QueryDict
 
-from core.errors import FieldError, NotFound, ValidationFailed
+from core.errors import FieldError
 from core.form_fields import MORE, FormField
-from entities.selectors import find_entity
-from ops.probing.form_fields import OWN, KindChoice, as_typed, draw_field, in_plain_words, kind_choice, read_field
-from ops.queues.definition import CommonFields, QueueDefinition, keep_secrets, parse_queue
+from ops.probing.form_fields import OWN, KindChoice, draw_field, kind_choice
+from ops.probing.typed_definition import judge_typed, read_typed
+from ops.queues.definition import DEFINITIONS, CommonFields, QueueDefinition
 from ops.queues.models import Queue
 from ops.queues.sources import SOURCES
 from ops.queues.sources.source import QueueSource
@@ -69,39 +69,11 @@ def queue_fields(source: QueueSource) -> list[FormField]:
 
 def read_queue_form(form: QueryDict, source: QueueSource) -> dict[str, Any]:
     """What was typed, as the catalogue file would say it; what is empty is not said."""
-    data: dict[str, Any] = {"kind": source.name}
-    for field in queue_fields(source):
-        value = read_field(field, form.get(field.name, ""), source.Config)
-        if value is not None:
-            data[field.name] = value
-    return data
-
-
-def write_queue_form(definition: QueueDefinition) -> Mapping[str, str]:
-    """A definition as it stands in the form's fields."""
-    return {name: as_typed(value) for name, value in definition.document().items()}
+    return read_typed(form, queue_fields(source), source)
 
 
 def judge_queue_form(
     data: Mapping[str, Any], *, entity_ref: str, stored: Queue | None = None
 ) -> tuple[QueueDefinition | None, tuple[FieldError, ...]]:
-    """The definition, if the fields of the queue are fine, and everything that is wrong, the entity included.
-
-    ``stored`` is the queue that is edited; it stays with its entity, and paused if it is.
-    """
-    definition, errors = None, []
-    try:
-        definition = keep_secrets(parse_queue({**data, "paused": stored is not None and stored.paused}), stored)
-    except ValidationFailed as error:
-        errors = [FieldError(wrong.field, in_plain_words(wrong.message)) for wrong in error.errors]
-    if stored is not None:
-        entity_id = stored.entity_id
-    else:
-        try:
-            entity_id = find_entity(entity_ref).pk
-        except NotFound as error:
-            return definition, (FieldError("entity", error.message if entity_ref else "Required"), *errors)
-    others = Queue.objects.filter(entity_id=entity_id, name=data.get("name", ""))
-    if others.exclude(uid=stored.uid if stored else "").exists():
-        errors.append(FieldError("name", "The entity already has a queue of this name"))
-    return definition, tuple(errors)
+    """As ``judge_typed``; ``stored`` is the queue that is edited."""
+    return judge_typed(DEFINITIONS, Queue.objects.all(), data, entity_ref=entity_ref, stored=stored)

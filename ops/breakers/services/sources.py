@@ -20,6 +20,7 @@ from ops.breakers.definition import (
     document_of,
     keep_secrets,
     mask_document,
+    with_changes,
 )
 from ops.breakers.models import SOURCES_PER_ENTITY_MAX, BreakerSource
 from ops.breakers.services import scheduling
@@ -77,7 +78,7 @@ def update_source(
     principal.require(Permission.CATALOG_EDIT)
     lock_catalogue()
     source = _find_for_update(uid, expected_version)
-    return _edit_one(principal, source, definition_of(source).with_changes(changes))
+    return _edit_one(principal, source, with_changes(definition_of(source), changes))
 
 
 @changing()

@@ -6,11 +6,10 @@ fulfils ``Controllable``.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
-from core.egress import Endpoint
 from ops.breakers.domain import NOTHING_COUNTED, Action, BreakerState, Counters
-from ops.probing.config import KindConfig
+from ops.probing.definitions import Kind
 from ops.probing.probe import ProbeContext
 
 SEEN_MAX = 5_000
@@ -36,14 +35,7 @@ class Survey:
     left_out: int = 0
 
 
-class BreakerSourceKind(Protocol):
-    name: ClassVar[str]
-    Config: ClassVar[type[KindConfig]]
-
-    def targets(self, config: Any) -> list[Endpoint]:
-        """Whom it will dial; services ask the address policy about each before they save."""
-        ...
-
+class BreakerSourceKind(Kind, Protocol):
     async def look(self, config: Any, context: ProbeContext) -> Survey:
         """Look once. Raises ``ProbeFailed``; ends by itself within the context's time."""
         ...

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
-from core.egress import Endpoint
 from ops.health.checks.expectation import Expectation
-from ops.probing.config import KindConfig
+from ops.probing.definitions import Kind
 from ops.probing.probe import Observation, ProbeContext
 from ops.signals.domain import Status
 
@@ -34,17 +33,11 @@ class CheckContext(ProbeContext):
     standings: Mapping[str, MemberStanding] = MappingProxyType({})
 
 
-class CheckKind(Protocol):
+class CheckKind(Kind, Protocol):
     """``placeholders`` lists what conditions of this kind may name; ``default_conditions`` hold when none are given."""
 
-    name: ClassVar[str]
-    Config: ClassVar[type[KindConfig]]
     placeholders: ClassVar[frozenset[str]]
     default_conditions: ClassVar[tuple[str, ...]]
-
-    def targets(self, config: Any) -> list[Endpoint]:
-        """Whom it will dial; services ask the address policy about each before they save."""
-        ...
 
     def expectation(self, config: Any) -> Expectation | None:
         """None for a kind that goes out and looks. Else the engine waits, and runs the probe when nothing came."""

@@ -8,8 +8,7 @@ from typing import Any
 
 from core.errors import NotFound
 from core.permissions import Permission, Principal
-from ops.health.definition import document_of
-from ops.health.masking import mask_document
+from ops.health.definition import document_of, mask_document
 from ops.health.models import Check, Heartbeat
 from ops.health.selectors.checks import CheckRow, check_row
 

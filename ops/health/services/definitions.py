@@ -17,8 +17,15 @@ from entities.lifecycle import lock_catalogue
 from entities.models import Entity
 from entities.selectors import find_entity
 from ops.health.checks.kind import MemberKind
-from ops.health.definition import CHECKS_PER_ENTITY_MAX, CheckDefinition, definition_of, document_of
-from ops.health.differences import changed_fields, keep_secrets
+from ops.health.definition import (
+    CHECKS_PER_ENTITY_MAX,
+    CheckDefinition,
+    changed_fields,
+    definition_of,
+    document_of,
+    keep_secrets,
+    with_changes,
+)
 from ops.health.models import Check, Heartbeat
 from ops.health.selectors.members import find_member_cycle
 from ops.health.services import schedule
@@ -84,7 +91,7 @@ def update_check(
     principal.require(Permission.CATALOG_EDIT)
     lock_catalogue()
     check = find_for_update(uid, expected_version=expected_version)
-    return _edit_one(principal, check, definition_of(check).with_changes(changes))
+    return _edit_one(principal, check, with_changes(definition_of(check), changes))
 
 
 @changing()
@@ -236,7 +243,7 @@ def _refuse_taken_name(entity_id: int, name: str) -> None:
 
 def _refuse_member_cycle(entity_name: str, definition: CheckDefinition) -> None:
     """Called when it is written: a check that judges by others may not, over these, judge by itself."""
-    if not isinstance(definition.check_kind, MemberKind):
+    if not isinstance(definition.kind, MemberKind):
         return
     if cycle := find_member_cycle(f"{entity_name}/{definition.name}"):
         circle = FieldError("members", f"would go in a circle: {' > '.join(cycle)}")
@@ -258,7 +265,7 @@ def _write_row(check: Check, definition: CheckDefinition) -> None:
 
 def _keep_heartbeat(check_id: int, definition: CheckDefinition) -> None:
     """A check that waits for signs of life has a ping address; one that stops waiting loses it."""
-    if definition.check_kind.expectation(definition.config) is None:
+    if definition.kind.expectation(definition.config) is None:
         Heartbeat.objects.filter(definition_id=check_id).delete()
     else:
         Heartbeat.objects.get_or_create(definition_id=check_id, defaults={"ping_id": uuid.uuid4()})

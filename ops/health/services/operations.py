@@ -25,7 +25,7 @@ def run_check_now(*, principal: Principal, uid: str) -> None:
     if check.entity.lifecycle != Lifecycle.ACTIVE:
         raise Conflict(f"{check.entity.name} is inactive, so its checks do not run")
     definition = definition_of(check)
-    if definition.check_kind.expectation(definition.config) is not None:
+    if definition.kind.expectation(definition.config) is not None:
         raise Conflict(f"{check.name} waits for pings and cannot be run from here")
     now = database_now_ms()
     schedule.bring_forward(check.pk, now_ms=now)

@@ -5,7 +5,7 @@ from typing import Any
 from core.audit import record_action
 from core.errors import NotFound, StaleVersion
 from core.permissions import Principal
-from ops.health.masking import mask_document
+from ops.health.definition import mask_document
 from ops.health.models import Check
 from ops.journal.services import NewEntry, record_entries
 

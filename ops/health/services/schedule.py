@@ -27,7 +27,7 @@ _NOTHING_PROVEN: dict[str, Any] = {"status": Status.UNKNOWN, "fine_run": 0, "up_
 
 def interval_of(definition: CheckDefinition) -> int:
     """From one slot to the next: of a kind that waits for signs of life, their period."""
-    expectation = definition.check_kind.expectation(definition.config)
+    expectation = definition.kind.expectation(definition.config)
     return definition.common.interval if expectation is None else expectation.period_ms
 
 
@@ -36,7 +36,7 @@ def first_due(definition: CheckDefinition, *, now_ms: int, together: int = 0) ->
 
     A kind that waits for signs of life is due when the first one would be late.
     """
-    expectation = definition.check_kind.expectation(definition.config)
+    expectation = definition.kind.expectation(definition.config)
     if expectation is not None:
         return expectation.deadline_after(now_ms)
     spread = min(definition.common.interval, SPREAD_MS, together * SPREAD_PER_CHECK_MS)

@@ -22,6 +22,7 @@ from ops.queues.definition import (
     definition_of,
     document_of,
     keep_secrets,
+    with_changes,
 )
 from ops.queues.models import Queue
 from ops.queues.services import schedule
@@ -71,7 +72,7 @@ def update_queue(
     principal.require(Permission.CATALOG_EDIT)
     lock_catalogue()
     queue = find_for_update(uid, expected_version=expected_version)
-    return _edit_one(principal, queue, definition_of(queue).with_changes(changes))
+    return _edit_one(principal, queue, with_changes(definition_of(queue), changes))
 
 
 @changing()

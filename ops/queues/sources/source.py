@@ -6,10 +6,9 @@ says by the protocols that it fulfils: ``Peekable``, ``Purgeable``, ``Pausable``
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
-from core.egress import Endpoint
-from ops.probing.config import KindConfig
+from ops.probing.definitions import Kind
 from ops.probing.probe import ProbeContext
 
 
@@ -45,14 +44,7 @@ class Message:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class QueueSource(Protocol):
-    name: ClassVar[str]
-    Config: ClassVar[type[KindConfig]]
-
-    def targets(self, config: Any) -> list[Endpoint]:
-        """Whom it will dial; services ask the address policy about each before they save."""
-        ...
-
+class QueueSource(Kind, Protocol):
     async def read(self, config: Any, context: ProbeContext) -> Reading:
         """Look once. Raises ``ProbeFailed``; ends by itself within the context's time."""
         ...

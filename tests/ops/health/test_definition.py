@@ -7,7 +7,7 @@ import pytest
 from core.egress import TargetRefused
 from core.errors import ValidationFailed
 from ops.health.checks import COMMON_FIELDS as RESERVED
-from ops.health.definition import COMMON_FIELDS, parse_check
+from ops.health.definition import COMMON_FIELDS, parse_check, with_changes
 
 HTTP = {"name": "http", "kind": "http", "url": "http://127.0.0.1:9001/health"}
 
@@ -91,11 +91,11 @@ def test_a_target_that_may_not_be_reached_is_refused() -> None:
 def test_changes_keep_the_other_fields() -> None:
     definition = parse_check({**HTTP, "interval": "30s"})
 
-    assert definition.with_changes({"timeout": "3s"}).document() == {**definition.document(), "timeout": "3s"}
+    assert with_changes(definition, {"timeout": "3s"}).document() == {**definition.document(), "timeout": "3s"}
 
 
 def test_another_kind_starts_with_its_own_fields() -> None:
-    changed = parse_check(HTTP).with_changes({"kind": "tcp", "host": "127.0.0.1", "port": 80})
+    changed = with_changes(parse_check(HTTP), {"kind": "tcp", "host": "127.0.0.1", "port": 80})
 
     assert changed.document()["host"] == "127.0.0.1"
     assert "url" not in changed.document()

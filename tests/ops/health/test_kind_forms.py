@@ -6,9 +6,10 @@ import pytest
 from django.http import QueryDict
 
 from ops.health.check_fields import check_fields
-from ops.health.check_form import read_check_form, write_check_form
+from ops.health.check_form import read_check_form
 from ops.health.checks import KINDS
 from ops.health.definition import parse_check
+from ops.probing.typed_definition import write_typed
 
 CHECKS: list[dict[str, Any]] = [
     {"kind": "tcp", "host": "10.0.0.1", "port": 25, "send": r"QUIT\r\n", "expect_pattern": "^220"},
@@ -31,11 +32,11 @@ def submitted(values: Any) -> QueryDict:
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check["kind"])
 def test_a_definition_passes_through_its_form(check: dict[str, Any]) -> None:
     definition = parse_check({"name": "probe", **check})
-    values = dict(write_check_form(definition))
+    values = dict(write_typed(definition))
     if "password" in check:  # a page never shows it
         values["password"] = check["password"]
 
-    read = read_check_form(submitted(values), definition.check_kind)
+    read = read_check_form(submitted(values), definition.kind)
 
     assert parse_check({**read, "name": "probe"}) == definition
 

@@ -1,0 +1,102 @@
+"""What the definitions of every slice have in common."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from core.egress import TargetRefused
+from core.errors import ValidationFailed
+from core.secrets import MASK
+from ops.breakers.definition import DEFINITIONS as SOURCES
+from ops.breakers.models import BreakerSource
+from ops.health.definition import DEFINITIONS as CHECKS
+from ops.health.models import Check
+from ops.probing.definitions import Definitions
+from ops.probing.models import Defined
+from ops.queues.definition import DEFINITIONS as QUEUES
+from ops.queues.models import Queue
+
+REFUSED = "http://169.254.169.254/"
+SECRET = "Bearer 5d41402abc4b"
+
+type Room = tuple[Definitions[Any, Any, Any], Callable[..., Defined], dict[str, Any]]
+
+
+@pytest.fixture(params=["check", "queue", "source"])
+def room(request: pytest.FixtureRequest) -> Room:
+    """The definitions of a slice, its table, and a definition that holds a secret."""
+    common = {"name": "it", "url": "http://10.1.2.3/", "headers": {"Authorization": SECRET}}
+    rooms: dict[str, Room] = {
+        "check": (CHECKS, Check, {**common, "kind": "http"}),
+        "queue": (QUEUES, Queue, {**common, "kind": "prometheus", "size_metric": "up"}),
+        "source": (SOURCES, BreakerSource, {**common, "kind": "scrape"}),
+    }
+    return rooms[request.param]
+
+
+def stored(room: Room) -> Defined:
+    definitions, table, data = room
+    return table(name="it", kind=data["kind"], config=definitions.parse(data).stored_config)
+
+
+def wrong_fields(definitions: Definitions[Any, Any, Any], data: dict[str, Any]) -> list[str]:
+    with pytest.raises(ValidationFailed) as caught:
+        definitions.parse(data)
+    return [error.field for error in caught.value.errors]
+
+
+def test_every_wrong_field_is_told_at_once(room: Room) -> None:
+    definitions, _, data = room
+
+    assert set(wrong_fields(definitions, {**data, "name": "", "bogus": 1})) == {"name", "bogus"}
+    assert wrong_fields(definitions, {**data, "kind": "bogus"}) == ["kind"]
+
+
+def test_a_refused_target_is_told_alone_or_among_other_errors(room: Room) -> None:
+    definitions, _, data = room
+
+    with pytest.raises(TargetRefused):
+        definitions.parse({**data, "url": REFUSED})
+    assert wrong_fields(definitions, {**data, "url": REFUSED, "interval": "0s"}) == ["interval", "target"]
+
+
+def test_what_is_stored_reads_as_it_was_written_and_holds_no_secret_in_clear(room: Room) -> None:
+    definitions, _, data = room
+    row = stored(room)
+
+    assert SECRET not in str(row.config)
+    assert definitions.of(row) == definitions.parse(data)
+    assert definitions.brief_document_of(row) == {**data, "headers": {"Authorization": MASK}}
+
+
+def test_the_mask_keeps_a_secret_unless_it_would_go_elsewhere(room: Room) -> None:
+    definitions, _, data = room
+    row, masked = stored(room), {**data, "headers": {"Authorization": MASK}}
+
+    kept = definitions.keep_secrets(definitions.parse(masked), row)
+
+    assert kept == definitions.parse(data)
+    assert definitions.changed_fields(row, kept) == {}
+    for url, stands_for in (("http://10.1.2.4/", row), (data["url"], None)):
+        with pytest.raises(ValidationFailed):
+            definitions.keep_secrets(definitions.parse({**masked, "url": url}), stands_for)
+
+
+def test_another_secret_is_a_change_that_shows_neither(room: Room) -> None:
+    definitions, _, data = room
+    hidden = {"Authorization": MASK}
+
+    other = definitions.parse({**data, "headers": {"Authorization": "Bearer 0cc175b9"}})
+
+    assert definitions.changed_fields(stored(room), other) == {"headers": (hidden, hidden)}
+
+
+def test_of_a_kind_that_is_not_installed_everything_is_masked(room: Room) -> None:
+    definitions, table, _ = room
+    row = table(name="it", kind="gone", config={"url": "http://10.1.2.3/"})
+
+    assert definitions.find(row) is None
+    masked = definitions.mask_document(definitions.document_of(row), kind="gone")
+    assert masked["name"] == "it"
+    assert "10.1.2.3" not in str(masked)

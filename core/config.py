@@ -65,7 +65,12 @@ class Config(BaseSettings):
     http_port: int = Field(default=8000, ge=1, le=65535, description="Port that the web server listens on.")
     web_workers: int = Field(default=1, ge=1, le=64, description="Processes of the web server.")
     web_threads: int = Field(default=8, ge=1, le=256, description="Threads that serve requests, in each web process.")
-    worker_concurrency: int = Field(default=2, ge=1, le=256, description="Processes of the Celery worker.")
+    worker_concurrency: int = Field(
+        default=4,
+        ge=1,
+        le=256,
+        description="Processes of the Celery worker; checks, queues and breakers take turns in fewer than 4.",
+    )
     database_url: SecretStr | None = Field(
         default=None,
         description="Database; unset: SQLite in the data folder.",

@@ -14,11 +14,16 @@ from ops.breakers.sources.source import Survey
 from ops.breakers.store import silence_stale
 from ops.probing.guarding import TargetBreakers
 from ops.sampling.sampler import Sampler
+from ops.sampling.seats import Seats, is_crowded
+from ops.sampling.shutdown import is_shutting_down
 
 log = structlog.get_logger(__name__)
 
 TURN_SECONDS = 20.0
 """Longer than any source may take: what a turn gives back was not looked at."""
+SHORT_TURN_SECONDS = 5.0
+"""The turn in a worker of few processes, which must get to its other tasks as well."""
+SEATS = Seats(lambda: 1)
 
 
 @cache
@@ -33,7 +38,16 @@ def sample() -> None:
         log.info("breakers.silent", instances=silent)
     if not SCHEDULE.count_due(limit=1):
         return
-    if looked := _process_sampler().run_due(turn_seconds=TURN_SECONDS):
+    with SEATS.take() as seated:
+        if not seated:
+            return
+        crowded = is_crowded()
+        looked = _process_sampler().run_due(
+            should_stop=is_shutting_down,
+            turn_seconds=SHORT_TURN_SECONDS if crowded else TURN_SECONDS,
+            keeps_in_flight=crowded,
+        )
+    if looked:
         log.debug("breakers.sampled", sources=looked)
 
 

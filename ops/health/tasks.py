@@ -15,14 +15,14 @@ from ops.health.engine.clock_watch import watch_clock
 from ops.health.engine.connectivity import process_guard
 from ops.health.engine.probing import process_prober
 from ops.health.engine.spine import BATCH, TURN_SECONDS, Engine
-from ops.sampling.seats import Seats, all_but_one, is_only_process
+from ops.sampling.seats import Seats, all_but_others, is_only_process
 from ops.sampling.shutdown import is_shutting_down
 
 log = structlog.get_logger(__name__)
 
 MOST_WAKE_UPS = 8
 WAKE_UP_EXPIRES_SECONDS = 5
-SEATS = Seats(all_but_one)
+SEATS = Seats(all_but_others)
 SHORT_TURN_SECONDS = 5.0
 """The turn of an engine in a worker of one process, which must get to its other tasks as well."""
 

@@ -8,13 +8,13 @@ from ops.queues.engine.sampling import QUEUES, process_sampler
 from ops.queues.engine.task_listening import start_listening
 from ops.queues.retention import prune_queues
 from ops.sampling.sampler import TURN_SECONDS
-from ops.sampling.seats import Seats, is_only_process
+from ops.sampling.seats import Seats, is_crowded
 from ops.sampling.shutdown import is_shutting_down
 
 log = structlog.get_logger(__name__)
 
 SHORT_TURN_SECONDS = 5.0
-"""The turn in a worker of one process, which must get to its other tasks as well."""
+"""The turn in a worker of few processes, which must get to its other tasks as well."""
 SEATS = Seats(lambda: 1)
 
 worker_process_init.connect(start_listening, weak=False)
@@ -30,11 +30,11 @@ def sample() -> None:
     with SEATS.take() as seated:
         if not seated:
             return
-        alone = is_only_process()
+        crowded = is_crowded()
         looks = process_sampler().run_due(
             should_stop=is_shutting_down,
-            turn_seconds=SHORT_TURN_SECONDS if alone else TURN_SECONDS,
-            keeps_in_flight=alone,
+            turn_seconds=SHORT_TURN_SECONDS if crowded else TURN_SECONDS,
+            keeps_in_flight=crowded,
         )
     if looks:
         log.debug("queues.sampled", looks=looks)

@@ -12,6 +12,9 @@ from typing import Any
 
 from celery.signals import worker_init
 
+OTHERS = 3
+"""Processes that checks leave alone: one for queues, one for breakers, one for everything that takes a moment."""
+
 _processes = 1
 
 
@@ -25,8 +28,13 @@ def is_only_process() -> bool:
     return _processes == 1
 
 
-def all_but_one() -> int:
-    return max(1, _processes - 1)
+def is_crowded() -> bool:
+    """Whether those that roll could take every process: checks, queues and breakers, and one is left for the rest."""
+    return _processes <= OTHERS
+
+
+def all_but_others() -> int:
+    return max(1, _processes - OTHERS)
 
 
 class Seats:

@@ -1,10 +1,11 @@
 """What programs report of their breakers: one item of a batch, judged by itself."""
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 from core.clock import to_ms
 from core.text import Line
@@ -13,6 +14,7 @@ from ops.breakers.models import INSTANCE_MAX, MESSAGE_MAX, NAME_MAX
 from ops.probing.fields import Duration, between
 
 BATCH_MAX = 500
+EARLIEST, LATEST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC), dt.datetime(2200, 1, 1, tzinfo=dt.UTC)
 TTL_MS = (5_000, 86_400_000)
 TTL_DEFAULT_MS = 60_000
 AHEAD_MS_MAX = 60_000
@@ -48,8 +50,18 @@ class Report(BaseModel):
     slow_rate: Percent | None = None
     message: Annotated[Line, Field(max_length=MESSAGE_MAX)] = ""
 
-    def sighting(self, now_ms: int) -> Sighting:
-        """As it is taken at ``now_ms``; believed from when it was made, so that a late one does not last longer."""
+    @field_validator("at", "since", "next_half_open_at")
+    @classmethod
+    def _of_our_time(cls, value: dt.datetime | None) -> dt.datetime | None:
+        if value is not None and not EARLIEST <= value <= LATEST:
+            raise ValueError(f"must be {EARLIEST:%Y} to {LATEST:%Y}")
+        return value
+
+    def sighting(self, now_ms: int, *, place: int = 0) -> Sighting:
+        """As it is taken at ``now_ms``; believed from when it was made, so that a late one does not last longer.
+
+        ``place`` orders those of a batch that do not say when they were made.
+        """
         at_ms = now_ms if self.at is None else to_ms(self.at)
         return Sighting(
             breaker=self.breaker,
@@ -57,8 +69,8 @@ class Report(BaseModel):
             state=BreakerState(self.state),
             at_ms=at_ms,
             fresh_until_ms=min(at_ms, now_ms) + self.ttl,
-            sequence=self.sequence,
-            since_ms=None if self.since is None else to_ms(self.since),
+            sequence=self.sequence or (place if self.at is None else 0),
+            since_ms=None if self.since is None else min(to_ms(self.since), at_ms),
             next_half_open_ms=None if self.next_half_open_at is None else to_ms(self.next_half_open_at),
             counters=Counters(
                 calls=self.calls,

@@ -38,7 +38,7 @@ def take_reports(*, principal: Principal, reports: RawReports) -> ReportOutcome:
     entities = _find_entities({report.entity for report in parsed.values()})
     news: dict[int, News] = {}
     for index, report in parsed.items():
-        entity_id, sighting = entities.get(report.entity), report.sighting(now)
+        entity_id, sighting = entities.get(report.entity), report.sighting(now, place=index)
         if entity_id is None:
             errors.append(ReportError(index, "unknown_entity", "entity", f"there is no entity {report.entity!r}"))
         elif refused := _refuse_future(index, sighting, now):

@@ -68,6 +68,21 @@ def test_items_of_a_batch_are_taken_in_the_order_of_their_time(report: Report) -
 
 
 @pytest.mark.django_db
+def test_of_a_batch_without_times_the_last_item_counts(report: Report) -> None:
+    assert report(item("closed", at=None), item("open", at=None)) == ReportOutcome(2, 0, 0, ())
+    assert the_breaker().state == "open"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("field", ["at", "since", "next_half_open_at"])
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_a_time_that_nobody_lives_in_is_refused(report: Report, field: str, moment: str) -> None:
+    outcome = report(item("open", **{field: moment}))
+
+    assert [(error.code, error.field) for error in outcome.errors] == [("invalid", field)]
+
+
+@pytest.mark.django_db
 def test_a_sequence_orders_what_happened_in_one_moment(report: Report) -> None:
     moment = ago(1)
     report(item("half_open", at=moment, sequence=2), item("open", at=moment, sequence=1))

@@ -30,7 +30,6 @@ def test_dead_letters_are_retried_and_discarded_by_a_text(sign_in: SignIn, tmp_p
         page.get_by_label("All whose body contains").fill("bob")
         assert visitor.accessibility_violations() == []
         assert visitor.scroll_width() <= width
-        page.screenshot(path=f"/tmp/w/dead-{width}.png", full_page=True)
 
         page.get_by_role("button", name="Retry all with this text").click()
         page.get_by_text("Put 1 message back").wait_for()

@@ -18,7 +18,8 @@ from ops.queues import selectors, services
 from ops.queues.definition import parse_queue
 from ops.queues.schemas import (
     CountOut,
-    KeysBody,
+    DeadBody,
+    DeadOut,
     MessagesOut,
     NewQueueBody,
     PeekQuery,
@@ -195,25 +196,33 @@ def peek_dead(request: HttpRequest, uid: str, query: Query[PeekQuery]) -> Messag
 @router.post(
     "/queues/{uid}/dead/retry",
     auth=_MANAGE,
-    response=CountOut,
+    response=DeadOut,
     operation_id="retryDeadMessages",
     summary="Put dead messages back",
 )
-def retry_dead(request: HttpRequest, uid: str, payload: KeysBody) -> CountOut:
-    """How many of them were found. Audited."""
-    return CountOut(count=services.retry_dead(principal=request_principal(request), uid=uid, keys=payload.keys))
+def retry_dead(request: HttpRequest, uid: str, payload: DeadBody) -> DeadOut:
+    """How many of them were found. With `all` those whose body contains the text, 1,000 at a time. Audited."""
+    principal = request_principal(request)
+    if payload.all:
+        return DeadOut.model_validate(services.retry_all_dead(principal=principal, uid=uid, contains=payload.contains))
+    return DeadOut(count=services.retry_dead(principal=principal, uid=uid, keys=payload.keys))
 
 
 @router.post(
     "/queues/{uid}/dead/discard",
     auth=_MANAGE,
-    response=CountOut,
+    response=DeadOut,
     operation_id="discardDeadMessages",
     summary="Delete dead messages",
 )
-def discard_dead(request: HttpRequest, uid: str, payload: KeysBody) -> CountOut:
-    """How many of them were found. Audited."""
-    return CountOut(count=services.discard_dead(principal=request_principal(request), uid=uid, keys=payload.keys))
+def discard_dead(request: HttpRequest, uid: str, payload: DeadBody) -> DeadOut:
+    """How many of them were found. With `all` those whose body contains the text, 1,000 at a time. Audited."""
+    principal = request_principal(request)
+    if payload.all:
+        return DeadOut.model_validate(
+            services.discard_all_dead(principal=principal, uid=uid, contains=payload.contains)
+        )
+    return DeadOut(count=services.discard_dead(principal=principal, uid=uid, keys=payload.keys))
 
 
 def _refuse_other_entity(request: HttpRequest, uid: str, payload: QueueBody) -> None:

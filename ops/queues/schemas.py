@@ -1,9 +1,9 @@
 """The JSON of queues: what the API takes and what it answers."""
 
 import datetime as dt
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from core.pagination import CURSOR_MAX_LENGTH
 from core.text import Line
@@ -12,7 +12,7 @@ from ops.probing.described import describe_kinds
 from ops.queues.definition import CommonFields
 from ops.queues.selectors import QueueDetail, SampleSeries, TaskListing
 from ops.queues.services import ShownMessage
-from ops.queues.services.messages import KEY_MAX_LENGTH, KEYS_MAX, PEEK_MAX
+from ops.queues.services.messages import CONTAINS_MAX_LENGTH, KEY_MAX_LENGTH, KEYS_MAX, PEEK_MAX
 from ops.queues.sources import SOURCES
 
 type QueueStatusWord = Literal["healthy", "unknown", "degraded", "unhealthy", "paused"]
@@ -81,17 +81,37 @@ class PurgeBody(BaseModel):
     confirm: Annotated[Line, Field(max_length=64, description="The name of the queue.")]
 
 
-class KeysBody(BaseModel):
+class DeadBody(BaseModel):
+    """Either ``keys``, or ``all`` with or without ``contains``."""
+
     model_config = ConfigDict(extra="forbid")
 
     keys: Annotated[
         list[Annotated[Line, Field(min_length=1, max_length=KEY_MAX_LENGTH)]],
-        Field(min_length=1, max_length=KEYS_MAX, description="As `/dead` told them."),
-    ]
+        Field(max_length=KEYS_MAX, description="As `/dead` told them."),
+    ] = []
+    all: bool = Field(False, description=f"The oldest {KEYS_MAX:,} that match.")  # noqa: FBT003 - the default of a field
+    contains: Annotated[
+        Line, Field(max_length=CONTAINS_MAX_LENGTH, description="With `all`: what the body must contain.")
+    ] = ""
+
+    @model_validator(mode="after")
+    def _names_them_in_one_way(self) -> Self:
+        if self.all == bool(self.keys):
+            raise ValueError("give keys, or all")
+        if self.contains and not self.all:
+            raise ValueError("contains goes with all")
+        return self
 
 
 class CountOut(BaseModel):
     count: int = Field(description="Messages or consumers that it concerned.")
+
+
+class DeadOut(CountOut):
+    model_config = ConfigDict(from_attributes=True)
+
+    has_more: bool = Field(False, description="With `all`: whether more that match are left.")  # noqa: FBT003 - the default of a field
 
 
 class MessageOut(BaseModel):
@@ -146,7 +166,7 @@ class QueueOut(BaseModel):
     breach_in_seconds: float | None = Field(description="When `max_size` will be breached at this rate.")
     last_at: dt.datetime | None = Field(description="When it was looked at last.")
     seen_at: dt.datetime | None = Field(description="When the figures above were seen.")
-    can: list[str] = Field(description="What its source can do with messages and consumers.")
+    can: list[str] = Field(description="What its source can do with its messages and consumers.")
     version: int
     created_at: dt.datetime
     updated_at: dt.datetime

@@ -50,17 +50,31 @@ def _show_messages(
 @requires(Permission.QUEUES_MANAGE)
 @require_POST
 def queue_dead_retry(request: HttpRequest, uid: str) -> HttpResponse:
-    """Those whose ``key`` was sent; the panel shows what is left."""
-    count = services.retry_dead(principal=request_principal(request), uid=uid, keys=request.POST.getlist("key"))
-    return _show_what_is_left(request, uid, acted(request, f"Put {_messages(count)} back"))
+    """Those whose ``key`` was sent, or with ``scope=all`` those that contain a text; the panel shows what is left."""
+    swept = _change_dead(request, uid, services.retry_dead, services.retry_all_dead)
+    return _show_what_is_left(request, uid, acted(request, f"Put {_messages(swept.count)} back{_rest(swept)}"))
 
 
 @requires(Permission.QUEUES_MANAGE)
 @require_POST
 def queue_dead_discard(request: HttpRequest, uid: str) -> HttpResponse:
-    """Those whose ``key`` was sent; the panel shows what is left."""
-    count = services.discard_dead(principal=request_principal(request), uid=uid, keys=request.POST.getlist("key"))
-    return _show_what_is_left(request, uid, acted(request, f"Discarded {_messages(count)}"))
+    """As ``queue_dead_retry``; they are deleted."""
+    swept = _change_dead(request, uid, services.discard_dead, services.discard_all_dead)
+    return _show_what_is_left(request, uid, acted(request, f"Discarded {_messages(swept.count)}{_rest(swept)}"))
+
+
+def _change_dead(
+    request: HttpRequest, uid: str, change: Callable[..., int], change_all: Callable[..., services.Swept]
+) -> services.Swept:
+    principal = request_principal(request)
+    if request.POST.get("scope") == "all":
+        return change_all(principal=principal, uid=uid, contains=request.POST.get("contains", ""))
+    count = change(principal=principal, uid=uid, keys=request.POST.getlist("key"))
+    return services.Swept(count, has_more=False)
+
+
+def _rest(swept: services.Swept) -> str:
+    return "; more are left" if swept.has_more else ""
 
 
 def _show_what_is_left(request: HttpRequest, uid: str, done: HttpResponse) -> HttpResponse:

@@ -100,7 +100,7 @@ def test_every_queue_source_is_in_the_table_with_its_actions() -> None:
         [cell.strip() for cell in row.strip("|").split("|")] for row in re.findall(r"^\|.+\|$", QUEUES, re.MULTILINE)
     ]
     listed = {row[0]: set(re.findall(r"\w+", row[5])) for row in rows if len(row) == 6 and row[0] in SOURCES}
-    actions = ("peek", "purge", "pause", "resume")
+    actions = ("peek", "purge", "pause", "resume", "peek_dead", "retry_dead", "discard_dead")
 
     assert listed == {name: {word for word in actions if hasattr(source, word)} for name, source in SOURCES.items()}
 

@@ -14,7 +14,9 @@ from core.pagination import Page, SortKey, cut_page, decode_cursor, seek
 from core.permissions import Permission, Principal
 from ops.queues.models import Queue, QueueSample
 from ops.queues.selectors import effective
-from ops.queues.selectors.source_words import abilities_of, describe_source
+from ops.queues.selectors.source_words import describe_source
+from ops.queues.sources import SOURCES
+from ops.queues.sources.abilities import abilities_of
 from ops.signals.domain import WORDS
 
 MAX_LIMIT = 500
@@ -43,7 +45,7 @@ class QueueRow:
 
     ``status`` is the word that may be shown: unknown once looks stopped coming or when the source cannot be read,
     paused while nobody looks. ``source`` says in words where it is, without secrets. ``rate_in`` and ``rate_out`` are
-    messages a second. ``can`` holds what its source can do: peek, purge, pause, resume, peek_dead, retry_dead,
+    messages a second. ``can`` holds what its source can do for it: peek, purge, pause, resume, peek_dead, retry_dead,
     discard_dead. Of the trends a value is None where nothing was seen.
     """
 
@@ -275,7 +277,7 @@ def _row(row: Any, now_ms: int, depth_trend: Trend, age_trend: Trend) -> QueueRo
         is_paused=row.paused,
         interval_ms=row.interval_ms,
         version=row.version,
-        can=abilities_of(row.kind),
+        can=abilities_of(SOURCES.get(row.kind), row.config),
         depth_trend=depth_trend,
         age_trend=age_trend,
     )

@@ -1,24 +1,12 @@
-"""What a source is and can do, in words."""
+"""Where a queue is, in words."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from core.redaction import REDACTED, redact
 from ops.queues.sources import SOURCES
-from ops.queues.sources.source import DeadLettered, Pausable, Peekable, Purgeable
 
-_ABILITIES: tuple[tuple[Any, frozenset[str]], ...] = (
-    (Peekable, frozenset({"peek"})),
-    (Purgeable, frozenset({"purge"})),
-    (Pausable, frozenset({"pause", "resume"})),
-    (DeadLettered, frozenset({"peek_dead", "retry_dead", "discard_dead"})),
-)
 _LENGTH = 200
-
-
-def abilities_of(kind: str) -> frozenset[str]:
-    source = SOURCES.get(kind)
-    return frozenset().union(*(words for ability, words in _ABILITIES if isinstance(source, ability)))
 
 
 def describe_source(kind: str, config: Mapping[str, Any]) -> str:

@@ -5,9 +5,10 @@ when it failed. Peeking is audited too: payloads can be personal.
 """
 
 import asyncio
+import re
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -19,13 +20,15 @@ from core.egress import current_policy
 from core.errors import Conflict, FieldError, Unavailable, ValidationFailed
 from core.permissions import Permission, Principal
 from core.revision import changing, mark_changed
+from core.text import LINE_PATTERN
 from ops.probing.probe import ProbeContext, ProbeFailed
 from ops.queues.models import Queue
 from ops.queues.payloads import shown_body, shown_headers
 from ops.queues.prepared import PreparedQueue, prepare_queue
 from ops.queues.services import schedule
 from ops.queues.services.records import audit_queue_action, find_queue, note_queue_action
-from ops.queues.sources.source import DeadLettered, Message, Pausable, Peekable, Purgeable
+from ops.queues.sources.abilities import abilities_of
+from ops.queues.sources.source import Message
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +36,7 @@ ACTION_SECONDS = 4.0
 PEEK_MAX = 100
 KEYS_MAX = 1_000
 KEY_MAX_LENGTH = 500
+CONTAINS_MAX_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +50,28 @@ class ShownMessage:
     headers: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How many dead messages an action on all of them concerned, and whether more are left."""
+
+    count: int
+    has_more: bool
+
+
 def peek(*, principal: Principal, uid: str, limit: int = 20) -> list[ShownMessage]:
     """The next messages, the oldest first, at most ``PEEK_MAX``; they stay where they are.
 
     Raises ``NotFound``, ``Conflict`` for a source that cannot, ``Unavailable`` when it fails.
     """
     limit = max(1, min(limit, PEEK_MAX))
-    asked = _Action("queue.peek", Peekable, lambda source, *to: source.peek(*to, limit=limit))
+    asked = _Action("queue.peek", "peek", lambda source, *to: source.peek(*to, limit=limit))
     return _show(asked.run_to_look(principal, _find(principal, uid)), limit)
 
 
 def peek_dead(*, principal: Principal, uid: str, limit: int = 20) -> list[ShownMessage]:
     """As ``peek``, of the messages that were given up."""
     limit = max(1, min(limit, PEEK_MAX))
-    asked = _Action("queue.peek_dead", DeadLettered, lambda source, *to: source.peek_dead(*to, limit=limit))
+    asked = _Action("queue.peek_dead", "peek_dead", lambda source, *to: source.peek_dead(*to, limit=limit))
     return _show(asked.run_to_look(principal, _find(principal, uid)), limit)
 
 
@@ -72,18 +84,18 @@ def purge(*, principal: Principal, uid: str, confirm: str) -> int:
     if confirm != queue.name:
         wrong = FieldError("confirm", f"type the name of the queue, {queue.name}")
         raise ValidationFailed("The purge is not confirmed", errors=(wrong,))
-    return _Action("queue.purge", Purgeable, lambda source, *to: source.purge(*to)).run(principal, queue)
+    return _Action("queue.purge", "purge", lambda source, *to: source.purge(*to)).run(principal, queue)
 
 
 def pause_consumers(*, principal: Principal, uid: str) -> int:
     """Stop consuming; how many consumers took notice. Raises as ``peek``."""
-    asked = _Action("queue.pause_consumers", Pausable, lambda source, *to: source.pause(*to))
+    asked = _Action("queue.pause_consumers", "pause", lambda source, *to: source.pause(*to))
     return asked.run(principal, _find(principal, uid))
 
 
 def resume_consumers(*, principal: Principal, uid: str) -> int:
     """Consume again; how many consumers took notice. Raises as ``peek``."""
-    asked = _Action("queue.resume_consumers", Pausable, lambda source, *to: source.resume(*to))
+    asked = _Action("queue.resume_consumers", "resume", lambda source, *to: source.resume(*to))
     return asked.run(principal, _find(principal, uid))
 
 
@@ -91,16 +103,44 @@ def retry_dead(*, principal: Principal, uid: str, keys: Sequence[str]) -> int:
     """Put dead messages back into their queue; how many were found. Raises as ``peek``, and ``ValidationFailed``."""
     queue = _find(principal, uid)
     _refuse_keys(keys)
-    asked = _Action("queue.retry_dead", DeadLettered, lambda source, *to: source.retry_dead(*to, keys))
-    return asked.run(principal, queue)
+    return _retrying(keys).run(principal, queue)
 
 
 def discard_dead(*, principal: Principal, uid: str, keys: Sequence[str]) -> int:
     """Delete dead messages; how many were found. Raises as ``retry_dead``."""
     queue = _find(principal, uid)
     _refuse_keys(keys)
-    asked = _Action("queue.discard_dead", DeadLettered, lambda source, *to: source.discard_dead(*to, keys))
-    return asked.run(principal, queue)
+    return _discarding(keys).run(principal, queue)
+
+
+def retry_all_dead(*, principal: Principal, uid: str, contains: str = "") -> Swept:
+    """Put back the dead messages whose body contains the text, the oldest ``KEYS_MAX``. Raises as ``retry_dead``."""
+    return _sweep(principal, uid, contains, _retrying)
+
+
+def discard_all_dead(*, principal: Principal, uid: str, contains: str = "") -> Swept:
+    """Delete the dead messages whose body contains the text, the oldest ``KEYS_MAX``. Raises as ``retry_dead``."""
+    return _sweep(principal, uid, contains, _discarding)
+
+
+def _sweep(principal: Principal, uid: str, contains: str, acting: Callable[[Sequence[str]], "_Action"]) -> Swept:
+    queue = _find(principal, uid)
+    if len(contains) > CONTAINS_MAX_LENGTH or not re.fullmatch(LINE_PATTERN, contains):
+        wrong = FieldError("contains", f"up to {CONTAINS_MAX_LENGTH} characters of one line")
+        raise ValidationFailed("The messages are not named", errors=(wrong,))
+    finding = replace(acting(()), call=lambda source, *to: source.find_dead(*to, contains=contains, limit=KEYS_MAX + 1))
+    keys: Sequence[str] = finding.ask(principal, queue)
+    has_more = len(keys) > KEYS_MAX
+    count = acting(keys[:KEYS_MAX]).run(principal, queue, contains=contains, has_more=has_more)
+    return Swept(count, has_more)
+
+
+def _retrying(keys: Sequence[str]) -> "_Action":
+    return _Action("queue.retry_dead", "retry_dead", lambda source, *to: source.retry_dead(*to, keys))
+
+
+def _discarding(keys: Sequence[str]) -> "_Action":
+    return _Action("queue.discard_dead", "discard_dead", lambda source, *to: source.discard_dead(*to, keys))
 
 
 def _find(principal: Principal, uid: str) -> Queue:
@@ -129,35 +169,35 @@ def _show(messages: Sequence[Message], limit: int) -> list[ShownMessage]:
 
 @dataclass(frozen=True, slots=True)
 class _Action:
-    """``call`` is given a source that fulfils ``ability``, its fields, and the context."""
+    """``call`` is given a source that offers ``ability`` for the queue, its fields, and the context."""
 
     name: str
-    ability: Any
+    ability: str
     call: Callable[..., Awaitable[Any]]
 
     def run_to_look(self, principal: Principal, queue: Queue) -> Sequence[Message]:
-        found: Sequence[Message] = self._ask(principal, queue)
+        found: Sequence[Message] = self.ask(principal, queue)
         with changing():
             audit_queue_action(principal, self.name, queue, after={"messages": len(found)})
         return found
 
-    def run(self, principal: Principal, queue: Queue) -> int:
-        """Afterwards the queue is looked at, so that pages show what became of it."""
-        count: int = self._ask(principal, queue)
+    def run(self, principal: Principal, queue: Queue, **told: Any) -> int:
+        """``told`` is audited too. Afterwards the queue is looked at, so that pages show what became of it."""
+        count: int = self.ask(principal, queue)
         with changing():
             now = database_now_ms()
-            audit_queue_action(principal, self.name, queue, after={"count": count})
+            audit_queue_action(principal, self.name, queue, after={"count": count, **told})
             note_queue_action(principal, self.name, queue, now_ms=now, words=str(count))
             schedule.bring_forward(queue.pk, now_ms=now)
             mark_changed()
         return count
 
-    def _ask(self, principal: Principal, queue: Queue) -> Any:
+    def ask(self, principal: Principal, queue: Queue) -> Any:
         """Raises ``Conflict``, and ``Unavailable``; then it is not known how far it came."""
         prepared = prepare_queue(queue)
         if prepared.defect:
             raise Conflict(f"{queue.name} cannot be reached: {prepared.defect}")
-        if not isinstance(prepared.source, self.ability):
+        if self.ability not in abilities_of(prepared.source, queue.config):
             words = self.name.removeprefix("queue.").replace("_", " ")
             raise Conflict(f"A queue of the kind {queue.kind} does not offer this: {words}")
         failure = ""

@@ -5,20 +5,15 @@ import re
 
 from core.registry import Registry
 from ops.probing.config import KindConfig
+from ops.queues.sources.abilities import METHODS
 from ops.queues.sources.celery import CelerySource
 from ops.queues.sources.prometheus import PrometheusSource
 from ops.queues.sources.rabbitmq import RabbitSource
 from ops.queues.sources.redis import RedisSource
-from ops.queues.sources.source import DeadLettered, Pausable, Peekable, Purgeable, QueueSource
+from ops.queues.sources.source import QueueSource
 from ops.queues.sources.sql import SqlSource
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-_ABILITIES: tuple[tuple[type, tuple[str, ...]], ...] = (
-    (Peekable, ("peek",)),
-    (Purgeable, ("purge",)),
-    (Pausable, ("pause", "resume")),
-    (DeadLettered, ("peek_dead", "retry_dead", "discard_dead")),
-)
 COMMON_FIELDS = frozenset(
     {
         "name", "kind", "entity", "interval", "timeout", "paused",
@@ -38,7 +33,7 @@ def validate_source(source: QueueSource) -> None:
         raise ValueError(f"{source.name}: fields of every queue: {', '.join(sorted(taken))}")
     if not inspect.iscoroutinefunction(source.read):
         raise ValueError(f"{source.name}: read must be a coroutine function")
-    for ability, names in _ABILITIES:
+    for ability, names in METHODS:
         methods = [getattr(source, name) for name in names if hasattr(source, name)]
         if methods and len(methods) < len(names):
             raise ValueError(f"{source.name}: {ability.__name__} takes {', '.join(names)}")

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -13,7 +13,8 @@ from core.text import Line
 from ops.probing.config import KindConfig, Presentation
 from ops.probing.probe import ProbeContext, ProbeFailed
 from ops.probing.resp import Answer, CutText, RespClient
-from ops.queues.sources import redis_stream
+from ops.queues.sources import redis_dead, redis_stream
+from ops.queues.sources.abilities import DEAD_LETTERS
 from ops.queues.sources.answers import listed, read_time, shown, size_of, texts, whole
 from ops.queues.sources.redis_server import RedisServerConfig, session
 from ops.queues.sources.source import Message, Reading
@@ -81,6 +82,10 @@ class RedisSource:
     def targets(self, config: RedisQueueConfig) -> list[Endpoint]:
         return [config.endpoint]
 
+    def lacks(self, fields: Mapping[str, Any]) -> frozenset[str]:
+        """Only a consumer group, hence a stream, gives anything up."""
+        return frozenset() if fields.get("group") else DEAD_LETTERS
+
     async def read(self, config: RedisQueueConfig, context: ProbeContext) -> Reading:
         async with session(config, context) as here:
             match config.structure:
@@ -116,6 +121,34 @@ class RedisSource:
             )
             return whole(listed(answers[-1])[0])
         raise AssertionError("a session swallows nothing")
+
+    async def peek_dead(self, config: RedisQueueConfig, context: ProbeContext, *, limit: int) -> Sequence[Message]:
+        async with session(config, context) as here:
+            return await redis_dead.peek_dead(here.client, _group(config), limit=limit)
+        raise AssertionError("a session swallows nothing")
+
+    async def find_dead(
+        self, config: RedisQueueConfig, context: ProbeContext, *, contains: str, limit: int
+    ) -> Sequence[str]:
+        async with session(config, context) as here:
+            return await redis_dead.find_dead(here.client, _group(config), contains=contains, limit=limit)
+        raise AssertionError("a session swallows nothing")
+
+    async def retry_dead(self, config: RedisQueueConfig, context: ProbeContext, keys: Sequence[str]) -> int:
+        async with session(config, context) as here:
+            return await redis_dead.retry_dead(here.client, _group(config), keys)
+        raise AssertionError("a session swallows nothing")
+
+    async def discard_dead(self, config: RedisQueueConfig, context: ProbeContext, keys: Sequence[str]) -> int:
+        async with session(config, context) as here:
+            return await redis_dead.discard_dead(here.client, _group(config), keys)
+        raise AssertionError("a session swallows nothing")
+
+
+def _group(config: RedisQueueConfig) -> redis_dead.Group:
+    if config.group is None:
+        raise ProbeFailed("receive", "only a consumer group of a stream has dead messages")
+    return redis_dead.Group(config.key, config.group, config.max_deliveries)
 
 
 _SIZES = {"list": "LLEN", "stream": "XLEN", "sorted_set": "ZCARD"}

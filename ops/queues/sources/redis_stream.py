@@ -85,22 +85,28 @@ async def peek_stream(client: RespClient, key: str, *, group: str | None, limit:
         facts = [named(answer) for answer in listed(await client.ask("XINFO", "GROUPS", key))]
         start = next((f"({fact['last-delivered-id']}" for fact in facts if fact.get("name") == group), "-")
     entries = listed(await client.ask("XRANGE", key, start, "+", "COUNT", str(limit)))
-    return [_message(listed(entry)) for entry in entries]
+    return [message_of(listed(entry)) for entry in entries]
 
 
-def _message(entry: list[Answer]) -> Message:
+def message_of(entry: list[Answer]) -> Message:
+    """Of an id with its fields and values. Raises ``ProbeFailed``."""
     if len(entry) != 2:
         raise ProbeFailed("receive", "the answer is not an entry of a stream")
     fields = texts(entry[1])
     pairs = list(zip(fields[::2], fields[1::2], strict=False))
-    moment = _time_of(entry[0])
     return Message(
         key=shown(str(entry[0]), 60),
         body=shown("\n".join(f"{name}: {value}" for name, value in pairs)),
         size_bytes=sum(size_of(text) for text in fields),
-        age_seconds=None if moment is None else max(0.0, time.time() - moment),
+        age_seconds=age_of(entry[0]),
         headers={shown(name, 100): shown(value, HEADER_CHARACTERS) for name, value in pairs[:20]},
     )
+
+
+def age_of(entry_id: Answer) -> float | None:
+    """In seconds, by the time in the id."""
+    moment = _time_of(entry_id)
+    return None if moment is None else max(0.0, time.time() - moment)
 
 
 async def _first_after(client: RespClient, key: str, start: str) -> float | None:

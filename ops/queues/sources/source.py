@@ -75,10 +75,23 @@ class Pausable(Protocol):
 
 @runtime_checkable
 class DeadLettered(Protocol):
-    async def peek_dead(self, config: Any, context: ProbeContext, *, limit: int) -> Sequence[Message]: ...
+    async def peek_dead(self, config: Any, context: ProbeContext, *, limit: int) -> Sequence[Message]:
+        """The messages that were given up, the oldest first. Raises ``ProbeFailed``."""
+        ...
+
+    async def find_dead(self, config: Any, context: ProbeContext, *, contains: str, limit: int) -> Sequence[str]:
+        """The keys of those whose body contains the text, the oldest first. Raises ``ProbeFailed``."""
+        ...
 
     async def retry_dead(self, config: Any, context: ProbeContext, keys: Sequence[str]) -> int:
         """Put dead messages back into their queue; how many were found. Raises ``ProbeFailed``."""
         ...
 
     async def discard_dead(self, config: Any, context: ProbeContext, keys: Sequence[str]) -> int: ...
+
+
+@runtime_checkable
+class Selective(Protocol):
+    def lacks(self, fields: Mapping[str, Any]) -> frozenset[str]:
+        """What a queue with these fields, as they are stored, does not offer; words of ``sources.abilities``."""
+        ...

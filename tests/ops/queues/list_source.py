@@ -58,6 +58,12 @@ class ListSource:
     async def peek_dead(self, config: ListConfig, context: ProbeContext, *, limit: int) -> Sequence[Message]:
         return await self._read(config, context, f"{config.key}:dead", limit)
 
+    async def find_dead(self, config: ListConfig, context: ProbeContext, *, contains: str, limit: int) -> Sequence[str]:
+        async with _client(config, context) as client:
+            found = await client.ask("LRANGE", f"{config.key}:dead", "0", "-1")
+        assert isinstance(found, list)
+        return [str(text) for text in found if contains in str(text)][:limit]
+
     async def retry_dead(self, config: ListConfig, context: ProbeContext, keys: Sequence[str]) -> int:
         async with _client(config, context) as client:
             found = [key for key in keys if await client.ask("LREM", f"{config.key}:dead", "1", key)]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import redis
 from django.http import HttpResponse
 from django.test import Client
 
@@ -12,6 +13,7 @@ from core.models import AuditEntry
 from core.permissions import Role
 from entities.models import Entity
 from ops.queues.models import Queue, QueueState
+from ops.queues.services import messages
 from tests.ops.queues.list_source import KIND, UNREACHABLE, ReadOnlySource
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -141,10 +143,61 @@ def test_dead_messages_are_retried_and_discarded(send: Send, emails: Queue, push
     path = f"{QUEUES}/{emails.uid}/dead"
 
     assert [item["key"] for item in read(send("GET", path))["items"]] == [first, second]
-    assert read(send("POST", f"{path}/retry", {"keys": [first, "none"]})) == {"count": 1}
-    assert read(send("POST", f"{path}/discard", {"keys": [second]})) == {"count": 1}
+    assert read(send("POST", f"{path}/retry", {"keys": [first, "none"]})) == {"count": 1, "has_more": False}
+    assert read(send("POST", f"{path}/discard", {"keys": [second]})) == {"count": 1, "has_more": False}
     assert read(send("GET", path))["items"] == []
     read(send("POST", f"{path}/discard", {"keys": []}), 422)
+
+
+def test_dead_messages_are_retried_and_discarded_by_a_text(
+    send: Send, emails: Queue, push: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for to in ("ada", "ada", "ada", "bob"):
+        push("emails:dead", to=to)
+    path = f"{QUEUES}/{emails.uid}/dead"
+    monkeypatch.setattr(messages, "KEYS_MAX", 2)
+
+    assert read(send("POST", f"{path}/retry", {"all": True, "contains": "ada"})) == {"count": 2, "has_more": True}
+    assert read(send("POST", f"{path}/retry", {"all": True, "contains": "ada"})) == {"count": 1, "has_more": False}
+    assert read(send("POST", f"{path}/discard", {"all": True, "contains": "eve"})) == {"count": 0, "has_more": False}
+    assert read(send("POST", f"{path}/discard", {"all": True})) == {"count": 1, "has_more": False}
+    audited = AuditEntry.objects.filter(action="queue.retry_dead").order_by("id").values_list("after", flat=True)
+    assert audited[0] == {"count": 2, "contains": "ada", "has_more": True}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {}, {"all": False}, {"all": True, "keys": ["x"]}, {"keys": ["x"], "contains": "x"},
+        {"all": True, "contains": "x" * 201}, {"all": True, "contains": "\0"},
+    ],
+)  # fmt: skip
+def test_dead_messages_that_are_not_named_in_one_way_are_refused(
+    send: Send, emails: Queue, push: Callable[..., str], broker: redis.Redis, body: dict[str, Any]
+) -> None:
+    push("emails:dead")
+
+    read(send("POST", f"{QUEUES}/{emails.uid}/dead/discard", body), 422)
+    assert broker.llen("emails:dead") == 1
+
+
+def test_the_dead_messages_of_a_stream_are_offered_to_its_group_alone(
+    send: Send, make_queue: Callable[..., Queue], valkey_port: int, broker: redis.Redis
+) -> None:
+    fields = {"kind": "redis", "url": f"redis://127.0.0.1:{valkey_port}", "key": "jobs", "structure": "stream"}
+    whole, group = make_queue("whole", **fields), make_queue("group", group="mailers", max_deliveries=2, **fields)
+    entry = broker.xadd("jobs", {"to": "ada"})
+    broker.xgroup_create("jobs", "mailers", id="0")
+    broker.xreadgroup("mailers", "one", {"jobs": ">"})
+    broker.xclaim("jobs", "mailers", "one", 0, [entry], retrycount=3)
+
+    assert "peek_dead" not in read(send("GET", f"{QUEUES}/{whole.uid}"))["can"]
+    read(send("GET", f"{QUEUES}/{whole.uid}/dead"), 409)
+    assert {"peek_dead", "retry_dead", "discard_dead"} <= set(read(send("GET", f"{QUEUES}/{group.uid}"))["can"])
+    [message] = read(send("GET", f"{QUEUES}/{group.uid}/dead"))["items"]
+    assert (message["body"], message["headers"]["deliveries"]) == ("to: ada", "3")
+    assert read(send("POST", f"{QUEUES}/{group.uid}/dead/retry", {"all": True}))["count"] == 1
+    assert broker.xlen("jobs") == 1
 
 
 def test_what_a_source_cannot_do_is_a_conflict(send: Send, make_queue: Callable[..., Queue], emails: Queue) -> None:

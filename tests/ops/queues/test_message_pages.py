@@ -62,6 +62,23 @@ def test_one_is_put_back_and_the_others_are_discarded(
     assert {"queue.retry_dead", "queue.discard_dead", "queue.peek_dead"} <= actions
 
 
+def test_all_that_contain_a_text_are_put_back_or_discarded(
+    client_of: Callable[[Role], Client], emails: Queue, dead: list[str], broker: redis.Redis
+) -> None:
+    client = client_of(Role.OPERATOR)
+
+    def send(action: str, contains: str) -> HttpResponse:
+        fields = {"scope": "all", "contains": contains}
+        path = f"/queues/{emails.uid}/dead/{action}"
+        return client.post(path, fields, headers={"HX-Request": "true"})  # type: ignore[return-value]
+
+    assert "Put 1 message back" in send("retry", '"number": 1')["HX-Trigger"]
+    assert broker.lrange("emails", 0, -1) == [dead[1].encode()]
+    assert send("discard", "x" * 201).status_code == 422
+    assert "Discarded 2 messages" in send("discard", "")["HX-Trigger"]
+    assert broker.llen("emails:dead") == 0
+
+
 def test_without_a_message_named_nothing_is_done(post: Post, dead: list[str], broker: redis.Redis) -> None:
     assert post("dead/discard").status_code == 422
     assert broker.llen("emails:dead") == 3

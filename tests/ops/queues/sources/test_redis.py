@@ -9,6 +9,8 @@ import pytest
 import redis
 from pydantic import ValidationError
 
+from ops.probing.probe import ProbeFailed
+from ops.queues.sources.abilities import abilities_of
 from ops.queues.sources.redis import RedisSource
 from ops.queues.sources.source import Reading
 from tests.ops.health.peers import run_peer
@@ -125,6 +127,106 @@ class TestStream:
         assert asking.run(SOURCE.purge, config(broker, structure="stream")) == 2
         assert server.xlen("jobs") == 0
         assert len(server.xinfo_groups("jobs")) == 1
+
+
+@pytest.fixture
+def dead(server: Any) -> list[str]:
+    """Ids of three entries that a group got four times."""
+    ids = [server.xadd("jobs", {"to": name, "raw": b"\xff\x00"}).decode() for name in ("ada", "bob", "eve")]
+    server.xgroup_create("jobs", "mailers", id="0")
+    server.xreadgroup("mailers", "one", {"jobs": ">"})
+    for _ in range(3):
+        server.xclaim("jobs", "mailers", "two", 0, ids)
+    return ids
+
+
+class TestDeadLetters:
+    """Those of a consumer group that got them more than three times."""
+
+    @pytest.fixture
+    def group(self, broker: str) -> Any:
+        return config(broker, structure="stream", group="mailers", max_deliveries=3)
+
+    def test_only_a_group_has_any(self) -> None:
+        assert "peek_dead" in abilities_of(SOURCE, {"structure": "stream", "group": "mailers"})
+        for fields in ({}, {"structure": "sorted_set"}, {"structure": "stream"}):
+            assert abilities_of(SOURCE, fields) == {"peek", "purge"}
+
+    def test_they_are_shown(self, group: Any, dead: list[str]) -> None:
+        first, _second = asking.run(SOURCE.peek_dead, group, limit=2)
+
+        assert (first.key, first.body) == (dead[0], "to: ada\nraw: \ufffd\ufffd")
+        assert (first.headers["deliveries"], first.headers["consumer"]) == ("4", "two")
+        assert first.headers["idle"].endswith(" s")
+        assert first.age_seconds is not None
+
+    def test_retried_they_are_new_entries_at_the_end(self, group: Any, dead: list[str], server: Any) -> None:
+        assert asking.run(SOURCE.retry_dead, group, keys=[dead[0], dead[0], "0-1", "no id", f"{1 << 64}-0"]) == 1
+
+        *old, (copy_id, copy) = server.xrange("jobs")
+        assert [entry_id.decode() for entry_id, _fields in old] == dead[1:]
+        assert copy == {b"to": b"ada", b"raw": b"\xff\x00"}
+        seen = asking.run(SOURCE.read, group)
+        assert (seen.size, seen.dead) == (1, 2)
+        [[_key, [(delivered, _fields)]]] = server.xreadgroup("mailers", "one", {"jobs": ">"})
+        assert delivered == copy_id
+
+    def test_discarded_they_are_gone(self, group: Any, dead: list[str], server: Any) -> None:
+        assert asking.run(SOURCE.discard_dead, group, keys=dead[:2]) == 2
+
+        assert [entry_id.decode() for entry_id, _fields in server.xrange("jobs")] == dead[2:]
+        assert server.xpending("jobs", "mailers")["pending"] == 1
+
+    def test_what_another_group_may_want_stays(self, group: Any, dead: list[str], server: Any) -> None:
+        server.xgroup_create("jobs", "others", id="0")
+
+        assert asking.run(SOURCE.discard_dead, group, keys=dead) == 3
+        assert (server.xlen("jobs"), server.xpending("jobs", "mailers")["pending"]) == (3, 0)
+
+    def test_what_is_not_dead_is_left_alone(self, group: Any, dead: list[str], server: Any) -> None:
+        alive = server.xadd("jobs", {"to": "zoe"}).decode()
+        server.xreadgroup("mailers", "one", {"jobs": ">"})
+        server.xack("jobs", "mailers", dead[0])
+
+        assert asking.run(SOURCE.find_dead, group, contains="", limit=10) == dead[1:]
+        for act in (SOURCE.retry_dead, SOURCE.discard_dead):
+            assert asking.run(act, group, keys=[dead[0], alive]) == 0
+        assert server.xlen("jobs") == 4
+
+    def test_they_are_found_by_a_text_that_is_no_pattern(self, group: Any, dead: list[str]) -> None:
+        found = {
+            text: asking.run(SOURCE.find_dead, group, contains=text, limit=2)
+            for text in ("", "to: bob", ".", "%", "zoe", "\udcff")
+        }
+
+        assert found == {"": dead[:2], "to: bob": [dead[1]], ".": [], "%": [], "zoe": [], "\udcff": dead[:2]}
+
+    def test_of_one_that_was_deleted_only_the_delivery_is_left(self, group: Any, dead: list[str], server: Any) -> None:
+        server.xdel("jobs", dead[0])
+
+        message = asking.run(SOURCE.peek_dead, group, limit=1)[0]
+        assert (message.key, message.body, message.headers["entry"]) == (dead[0], "", "deleted from the stream")
+        assert asking.run(SOURCE.find_dead, group, contains="ada", limit=10) == []
+        assert asking.run(SOURCE.retry_dead, group, keys=dead[:1]) == 0
+        assert (server.xlen("jobs"), server.xpending("jobs", "mailers")["pending"]) == (2, 2)
+
+    def test_many_are_found_and_retried_page_by_page(self, group: Any, server: Any) -> None:
+        for number in range(450):
+            server.xadd("jobs", {"number": number})
+        server.xgroup_create("jobs", "mailers", id="0")
+        server.xreadgroup("mailers", "one", {"jobs": ">"})
+        ids = [entry_id.decode() for entry_id, _fields in server.xrange("jobs")]
+        server.xclaim("jobs", "mailers", "two", 0, ids, retrycount=9)
+
+        found = asking.run(SOURCE.find_dead, group, contains="", limit=1_000)
+        assert found == ids
+        assert asking.run(SOURCE.find_dead, group, contains="449", limit=1_000) == ids[-1:]
+        assert asking.run(SOURCE.retry_dead, group, keys=found) == 450
+        assert [int(fields[b"number"]) for _id, fields in server.xrange("jobs")] == list(range(450))
+
+    def test_a_group_that_does_not_exist_fails(self, group: Any, server: Any) -> None:
+        with pytest.raises(ProbeFailed, match="NOGROUP"):
+            asking.run(SOURCE.peek_dead, group, limit=1)
 
 
 class TestSortedSet:

@@ -19,9 +19,9 @@ def store_workers(broker: TaskBroker, hosts: Mapping[str, Host], *, listened_sec
     rows = known | heard
     ordered = sorted(rows, key=lambda name: rows[name].seen_ms, reverse=True)
     kept = {name for name in ordered[:HOSTS_MAX] if not is_forgotten(*_age(rows[name], now_ms))}
-    TaskWorker.objects.bulk_create(row for name, row in heard.items() if name in kept and row.pk is None)
+    TaskWorker.objects.bulk_create(rows[name] for name in sorted(kept - known.keys()))
     TaskWorker.objects.bulk_create(
-        (row for row in (*heard.values(), *missed) if row.hostname in kept and row.pk is not None),
+        (row for row in (*heard.values(), *missed) if row.hostname in kept & known.keys()),
         update_conflicts=True,
         unique_fields=["id"],
         update_fields=_UPDATED,

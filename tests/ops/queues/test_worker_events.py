@@ -31,7 +31,9 @@ def look(*events: tuple[float, dict[str, Any]], now: float, listened: float = LO
 
 
 def test_a_worker_tells_how_many_tasks_it_runs() -> None:
-    assert look(beat(1_000, kind="online"), beat(1_002, active=3), now=1_003) == {"one@here": Host(True, 3, 2.0, 1.0)  # noqa: FBT003}
+    found = look(beat(1_000, kind="online"), beat(1_002, active=3), now=1_003)
+
+    assert found == {"one@here": Host(is_up=True, active=3, interval_seconds=2.0, silent_seconds=1.0)}
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from ops.breakers.exposition import render_breaker_series
 from ops.breakers.own_exposition import render_own_breaker_series
 from ops.errors.exposition import render_error_series
 from ops.health.exposition import render_probe_series
+from ops.queues.celery_exposition import render_celery_series
 from ops.queues.exposition import render_queue_series
 from ops.queues.task_exposition import render_task_series
 
@@ -71,6 +72,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
         series.append(render_probe_series(database_now_ms()))
         series.append(render_error_series())
         series.append(render_queue_series())
+        series.append(render_celery_series())
         series.append(render_task_series())
         series.append(render_breaker_series())
     except DatabaseError as error:  # how the platform does matters most when its database is away

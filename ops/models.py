@@ -39,6 +39,7 @@ from ops.queues.models import (
     TaskFailure,
     TaskListener,
     TaskStatistic,
+    TaskWorker,
 )
 
 __all__ = [
@@ -74,4 +75,5 @@ __all__ = [
     "TaskFailure",
     "TaskListener",
     "TaskStatistic",
+    "TaskWorker",
 ]

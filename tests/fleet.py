@@ -16,11 +16,12 @@ from entities.models import Entity
 from entities.services import save_entities
 from ops.health.models import Check, CheckResult, CheckState, ResultDetail, StatusChange
 from ops.journal.services import NewEntry, record_entries
-from ops.queues.models import Queue, QueueSample, QueueState
+from ops.queues.models import Queue, QueueSample, QueueState, TaskBroker, TaskFailure, TaskStatistic, TaskWorker
 from ops.signals.domain import Status
 
 MEMBERS = ("payments-db", "payments-api", "search", "mailer", "backup", "reporting", "bare")
 HOSTILE = '<img src=x onerror="alert(1)">'
+BROKER = "redis://127.0.0.1:6390/0"
 REFUSED = "connection refused by 10.0.4.12:5432"
 
 
@@ -100,11 +101,16 @@ def add_check(
 
 
 def add_queues() -> None:
-    """Of the fleet, one of each status: emails is unhealthy, newsletters degraded, welcome fine, index unknown."""
+    """Of the fleet, one of each status: emails is unhealthy, newsletters degraded, welcome fine, index unknown.
+
+    invoices is one of Celery, whose tasks and workers are known.
+    """
     add_queue("payments-api", "emails", Status.UNHEALTHY, message="212 waiting, limit 100", sizes=range(0, 213, 4))
     add_queue("mailer", "newsletters", Status.DEGRADED, message="80 waiting, will breach 100 in 12 min at this rate")
     add_queue("mailer", "welcome", Status.HEALTHY, sizes=(0, 3, 1, 0, 0, 2) * 5, age_ms=None)
     add_queue("search", "index", Status.UNKNOWN, message=f"{HOSTILE} connection refused")
+    add_queue("payments-api", "invoices", Status.HEALTHY, kind="celery")
+    add_celery_tasks()
 
 
 def add_queue(
@@ -115,12 +121,13 @@ def add_queue(
     message: str = "",
     sizes: Sequence[int] = (10, 20, 30, 40, 60, 80),
     age_ms: int | None = 372_000,
+    kind: str = "redis",
 ) -> Queue:
     """``sizes`` were seen every 30 s, the last one just now."""
     now = now_ms()
     queue = Queue.objects.create(
-        entity=Entity.objects.get(name=entity), name=name, kind="redis", max_size=100, max_age_ms=300_000, warn_size=60,
-        config={"url": "redis://127.0.0.1:6390/0", "key": name},
+        entity=Entity.objects.get(name=entity), name=name, kind=kind, max_size=100, max_age_ms=300_000, warn_size=60,
+        config={"url": BROKER, "queue" if kind == "celery" else "key": name},
     )  # fmt: skip
     QueueState.objects.create(
         definition=queue, interval_ms=30_000, timeout_ms=5_000, status=status, since_ms=now - 190_000, message=message,
@@ -134,3 +141,27 @@ def add_queue(
         for place, size in enumerate(reversed(sizes))
     )
     return queue
+
+
+def add_celery_tasks() -> None:
+    """Of ``BROKER``: a task that fails with a traceback, one that is fine, a worker that is up and one that is gone."""
+    now = now_ms()
+    broker = TaskBroker.objects.create(key=BROKER, stored_ms=now + 30_000, heard_ms=now, window_ms=300_000, workers=2)
+    failing, _ = (
+        TaskStatistic.objects.create(
+            broker=broker, name=name, queue="invoices", succeeded=960, failed=failed, retried=failed, heard_ms=now,
+            recent_succeeded=120, recent_failed=failed, recent_retried=failed, runtime_p50_us=42_000,
+            runtime_p95_us=180_000, runtime_p99_us=1_200_000, wait_p50_us=9_000, wait_p95_us=61_000, wait_p99_us=90_000,
+        )
+        for name, failed in (("payments.invoices.send_monthly_statements", 12), (HOSTILE, 0))
+    )  # fmt: skip
+    TaskFailure.objects.create(
+        statistic=failing, at_ms=now - 40_000, task_id="0199b1c0-7d3e-7c55-b1d2-6a2f5d1c9e11", worker="celery@mail-1",
+        exception=f"ConnectionRefusedError('{HOSTILE}')",
+        traceback='Traceback (most recent call last):\n  File "invoices.py", line 41, in send\n' + "x" * 300,
+    )  # fmt: skip
+    hosts = (("celery@mail-1.internal", True, 2_000), (HOSTILE, False, 240_000))
+    TaskWorker.objects.bulk_create(
+        TaskWorker(broker=broker, hostname=name, is_up=is_up, active=4, interval_ms=2_000, seen_ms=now - silent_ms)
+        for name, is_up, silent_ms in hosts
+    )

@@ -4,14 +4,15 @@ from html import escape
 from typing import Any
 
 from core.permissions import Principal
-from core.templatetags.display import latency_words, period_words
+from core.templatetags.display import ago, glyph, latency_words, period_words
 from ops.dashboard.queue_listing import per_minute
 from ops.dashboard.rows import join_rows
-from ops.queues.selectors import QueueRow, TaskListing, TaskRow, queue_tasks
+from ops.queues.selectors import QueueRow, TaskListing, TaskRow, WorkerRow, queue_tasks
 from ops.queues.selectors.celery_tasks import CELERY
 
 SHOWN_TASKS = 50
 SHOWN_FAILURES = 10
+SHOWN_WORKERS = 50
 _WINDOW_SECONDS = 300
 
 
@@ -28,6 +29,8 @@ def read_tasks(queue: QueueRow, *, principal: Principal) -> dict[str, Any] | Non
         "rows": join_rows(map(task_line, listing.items)),
         "failures": [(row.id, row.last_failure) for row in failed[:SHOWN_FAILURES]],
         "trouble": _trouble(listing),
+        "workers": join_rows(map(worker_line, listing.hosts[:SHOWN_WORKERS])),
+        "workers_said": _say_workers(listing),
     }
 
 
@@ -44,6 +47,22 @@ def _trouble(listing: TaskListing) -> str:
     if not listing.workers:
         return "No worker sends events. Run workers with -E, or set worker_send_task_events in the app."
     return "" if listing.items else "No task ran since the events are listened to."
+
+
+def _say_workers(listing: TaskListing) -> str:
+    up, all_of_them = sum(host.is_up for host in listing.hosts), len(listing.hosts)
+    shown = f", the first {SHOWN_WORKERS} shown" if all_of_them > SHOWN_WORKERS else ""
+    return f"{up} of {all_of_them} up{shown}"
+
+
+def worker_line(row: WorkerRow) -> str:
+    """The name that it gave itself is escaped here."""
+    tone, word = ("healthy", "Up") if row.is_up else ("unhealthy", "Gone")
+    return (
+        f'<tr><td><span class="status" data-status="{tone}">{glyph(tone)}{word}</span></td>'
+        f'<th scope="row" class="cell-task mono">{escape(row.hostname).replace("@", "@<wbr>")}</th>'
+        f'<td class="num">{"-" if row.active is None else row.active}</td><td class="num">{ago(row.seen_at)}</td></tr>'
+    )
 
 
 def task_line(row: TaskRow) -> str:

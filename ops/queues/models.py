@@ -143,6 +143,24 @@ class TaskBroker(models.Model):
         return self.key
 
 
+class TaskWorker(models.Model):
+    """A worker that sends heartbeats, until some minutes after the last one. ``active`` tasks are what it told last."""
+
+    broker = models.ForeignKey(TaskBroker, on_delete=models.CASCADE, related_name="hosts")
+    hostname = models.CharField(max_length=200)
+    is_up = models.BooleanField()
+    active = models.IntegerField(null=True)
+    interval_ms = models.IntegerField()
+    seen_ms = models.BigIntegerField()
+
+    class Meta:
+        app_label = "ops"
+        constraints = [models.UniqueConstraint(fields=["broker", "hostname"], name="worker_once_per_broker")]
+
+    def __str__(self) -> str:
+        return self.hostname
+
+
 class TaskStatistic(models.Model):
     """What the events of a task told: counters since it was first heard of, and the last minutes of its broker.
 

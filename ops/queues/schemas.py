@@ -267,11 +267,23 @@ class TaskOut(BaseModel):
     last_failure: TaskFailureOut | None
 
 
+class WorkerOut(BaseModel):
+    """A worker of the queue's broker that sends heartbeats."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    hostname: str = Field(description="Text from outside.")
+    is_up: bool = Field(description="False once three heartbeats are missing, for ten minutes.")
+    active: int | None = Field(description="Tasks that it runs. None when it is gone.")
+    seen_at: dt.datetime
+
+
 class TasksOut(BaseModel):
     is_heard: bool = Field(description="Whether the events of the broker are listened to now.")
     message: str = Field(description="Why not.")
     workers: int = Field(description="Workers that send events.")
     window_seconds: float | None = Field(description="How much of the last five minutes was listened to.")
+    hosts: list[WorkerOut]
     items: list[TaskOut]
     has_more: bool
 
@@ -279,4 +291,5 @@ class TasksOut(BaseModel):
     def of(cls, listing: TaskListing) -> "TasksOut":
         fields = ("is_heard", "message", "workers", "window_seconds", "has_more")
         items = [TaskOut.model_validate(row) for row in listing.items]
-        return cls.model_validate({"items": items, **{name: getattr(listing, name) for name in fields}})
+        hosts = [WorkerOut.model_validate(row) for row in listing.hosts]
+        return cls.model_validate({"hosts": hosts, "items": items, **{name: getattr(listing, name) for name in fields}})

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from core.latency import Histogram, bucket_of, merge_into
+from ops.queues.worker_events import Workers
 
 KINDS = ("sent", "received", "started", "succeeded", "failed", "rejected", "revoked", "retried")
 """As celery-exporter names them: ``celery_task_<kind>_total``."""
 
 TASKS_MAX = 500
 IN_FLIGHT_MAX = 20_000
-WORKERS_MAX = 1_000
 FAILURES_KEPT = 5
 TRACEBACK_CHARACTERS = 8_000
 _NAME_CHARACTERS = 200
@@ -98,7 +98,7 @@ class TaskStatistics:
 
     def __init__(self) -> None:
         self.totals: dict[Task, Totals] = {}
-        self.workers: OrderedDict[str, float] = OrderedDict()
+        self.workers = Workers()
         self.dropped = 0
         self._in_flight: OrderedDict[str, _InFlight] = OrderedDict()
         self._queues: dict[str, str] = {}
@@ -108,10 +108,10 @@ class TaskStatistics:
         group, _, kind = str(event.get("type", ""))[:40].partition("-")
         worker = _text(event.get("hostname"), _NAME_CHARACTERS)
         if group == "worker":
-            self._see_worker(worker, at=at, is_gone=kind == "offline")
+            self.workers.hear_worker(worker, kind, event, at=at)
         elif group == "task" and kind in KINDS and isinstance(event.get("uuid"), str):
             if kind != "sent":  # whose host is the sender's
-                self._see_worker(worker, at=at, is_gone=False)
+                self.workers.hear_task(worker, at=at)
             self._add_task_event(kind, event, worker, at)
         else:
             self.dropped += 1
@@ -120,19 +120,6 @@ class TaskStatistics:
         """The totals, which begin anew; what is known of tasks under way and of workers stays."""
         totals, self.totals = self.totals, {}
         return totals
-
-    def count_workers(self, since: float) -> int:
-        """Those that were heard of since then."""
-        return sum(at >= since for at in self.workers.values())
-
-    def _see_worker(self, worker: str, *, at: float, is_gone: bool) -> None:
-        if is_gone:
-            self.workers.pop(worker, None)
-        elif worker:
-            self.workers[worker] = at
-            self.workers.move_to_end(worker)
-            if len(self.workers) > WORKERS_MAX:
-                self.workers.popitem(last=False)
 
     def _add_task_event(self, kind: str, event: Mapping[str, Any], worker: str, at: float) -> None:
         task_id, moment = _text(event["uuid"], _NAME_CHARACTERS), _number(event.get("timestamp")) or at

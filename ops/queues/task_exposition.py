@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable
 
 from core.latency import bucket_of, unpack
+from ops.queues.labels import render_labels
 from ops.queues.models import TaskStatistic
 from ops.queues.task_events import KINDS
 
@@ -62,9 +63,4 @@ def _histogram(name: str, labels: str, packed: bytes, total_us: int) -> Iterable
 
 
 def _labels(row: TaskStatistic) -> str:
-    pairs = (("broker", row.broker.key), ("name", row.name), ("queue_name", row.queue))
-    return ",".join(f'{name}="{_escape(value)}"' for name, value in pairs)
-
-
-def _escape(value: str) -> str:
-    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+    return render_labels(broker=row.broker.key, name=row.name, queue_name=row.queue)

@@ -12,6 +12,7 @@ from core.config_errors import allowed_values, is_secret, variable
 from core.config_sources import LOCATORS
 from core.telemetry import metrics
 from ops.health.checks import KINDS
+from ops.queues.celery_exposition import FAMILIES as CELERY_GAUGES
 from ops.queues.sources import SOURCES
 from ops.queues.task_exposition import FAMILIES
 
@@ -68,8 +69,9 @@ def test_every_metric_is_documented_as_it_is() -> None:
     assert documented == {row.split("`")[1] for row in rows}
 
 
-def test_every_metric_of_celery_tasks_is_documented() -> None:
+def test_every_metric_of_celery_is_documented() -> None:
     rows = {f"| `{name}` | {kind} | {text} |" for name, (kind, text) in FAMILIES.items()}
+    rows |= {f"| `{name}` | gauge | {text} |" for name, text in CELERY_GAUGES.items()}
 
     assert rows == {line for line in METRICS.splitlines() if line.startswith("| `celery_")}
 

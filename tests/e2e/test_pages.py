@@ -47,6 +47,7 @@ PAGES = {
     "queues": "/queues",
     "queues, nothing matches": "/queues?q=nothing-is-called-so",
     "queue": "/queues/{queue}",
+    "queue of Celery": "/queues/{celery}",
     "new queue": "/new/queue?entity=payments-db",
     "new queue on redis": "/new/queue?entity=payments-db&kind=redis",
     "edit queue": "/queues/{queue}/edit",
@@ -60,6 +61,7 @@ def address(name: str) -> str:
         check=Check.objects.filter(entity__name="search").values_list("uid", flat=True).first(),
         queue=Queue.objects.values_list("uid", flat=True).get(name="emails"),
         breaker=FleetBreaker.objects.values_list("uid", flat=True).get(name="card-gateway"),
+        celery=Queue.objects.values_list("uid", flat=True).get(name="invoices"),
         unread=Queue.objects.values_list("uid", flat=True).get(name="index"),
     )
 

@@ -15,6 +15,7 @@ from ops.probing.probe import ProbeContext, ProbeFailed
 from ops.queues.event_listener import listen
 from ops.queues.task_brokers import Broker
 from ops.queues.task_events import Task, TaskStatistics, Totals
+from ops.queues.worker_events import Host
 
 log = structlog.get_logger(__name__)
 
@@ -30,11 +31,14 @@ _LISTEN_SECONDS = 6 * 3_600.0
 class Heard(NamedTuple):
     """Of one broker, since it was asked last. ``heard_at`` is in seconds since the epoch.
 
-    ``failure`` is empty while it can be listened to.
+    ``failure`` is empty while it can be listened to, since ``listened_seconds`` without a gap. ``workers`` counts those
+    of the last minute; ``hosts`` are the workers that send heartbeats.
     """
 
     totals: dict[Task, Totals]
     workers: int
+    hosts: dict[str, Host]
+    listened_seconds: float
     heard_at: float | None
     failure: str
 
@@ -46,6 +50,7 @@ class _Ear:
         self._policy = policy
         self._heard_at: float | None = None
         self._failure = "not connected yet"
+        self._listens_since: float | None = None
 
     async def run(self) -> None:
         """Never ends by itself, and never raises but for a cancellation."""
@@ -57,6 +62,7 @@ class _Ear:
                 log.warning("queues.broker_not_heard", broker=self.broker.key, reason=failure)
             self._failure = failure
             if failure:
+                self._listens_since = None
                 wait = 1.0 if time.monotonic() - began > RETRY_SECONDS_MAX else min(RETRY_SECONDS_MAX, wait * 2)
                 await asyncio.sleep(wait * random.uniform(0.5, 1))  # noqa: S311 - spreads load
 
@@ -69,6 +75,8 @@ class _Ear:
             if is_connected:
                 self._heard_at = time.time()
             is_connected, self._failure = True, ""
+            if self._listens_since is None:
+                self._listens_since = time.monotonic()
             patience.reschedule(asyncio.get_running_loop().time() + SILENCE_SECONDS)
 
         config, context = self.broker.config, ProbeContext(_LISTEN_SECONDS, self._policy)
@@ -86,8 +94,10 @@ class _Ear:
         return ""
 
     def drain(self) -> Heard:
-        workers = self.statistics.count_workers(time.time() - SILENCE_SECONDS)
-        return Heard(self.statistics.drain(), workers, self._heard_at, self._failure)
+        now, workers = time.time(), self.statistics.workers
+        listened = 0.0 if self._listens_since is None else time.monotonic() - self._listens_since
+        count, hosts = workers.count(now - SILENCE_SECONDS), workers.look(now, listened)
+        return Heard(self.statistics.drain(), count, hosts, listened, self._heard_at, self._failure)
 
 
 class Ears:

@@ -87,9 +87,17 @@ class Listening:
         for task, totals in heard.totals.items():
             totals_of(unstored, task).merge(totals)
         recent = {task: window.recent(task) for task in window.tasks() | forgotten}
-        begins = key not in self._stored
-        seconds = window.seconds(now)
-        return BrokerReport(unstored, recent, seconds, begins, heard.workers, heard.heard_at, heard.failure)
+        return BrokerReport(
+            totals=unstored,
+            recent=recent,
+            window_seconds=window.seconds(now),
+            begins_window=key not in self._stored,
+            workers=heard.workers,
+            hosts=heard.hosts,
+            listened_seconds=heard.listened_seconds,
+            heard_at=heard.heard_at,
+            failure=heard.failure,
+        )
 
     def _stop(self) -> None:
         if self._ears is not None:

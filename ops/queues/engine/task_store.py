@@ -1,6 +1,7 @@
 """Storing what was heard of tasks: counters grow by it, the window is replaced, failures are kept to the last few."""
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from django.db import transaction
@@ -9,6 +10,7 @@ from core.clock import database_now_ms
 from core.latency import merge_into, pack, unpack
 from ops.probing.excerpts import make_excerpt
 from ops.queues.engine.task_lease import renew_lease
+from ops.queues.engine.worker_store import store_workers
 from ops.queues.models import TaskBroker, TaskFailure, TaskStatistic
 from ops.queues.task_events import (
     FAILURES_KEPT,
@@ -21,6 +23,7 @@ from ops.queues.task_events import (
     Totals,
 )
 from ops.queues.task_window import Recent
+from ops.queues.worker_events import Host
 
 _EXCEPTION_BYTES = 500
 _PERCENTILES = [f"{name}_p{share}_us" for name in ("runtime", "wait") for share in (50, 95, 99)]
@@ -36,6 +39,7 @@ class LeaseLost(Exception):
 class BrokerReport(NamedTuple):
     """``totals`` are to be added; ``recent`` holds the tasks whose window changed, which was listened to for
     ``window_seconds``: of the others nothing is known any more when it ``begins_window``. ``heard_at`` is in seconds.
+    ``hosts`` are all workers with heartbeats that this listener knows, by name.
     """
 
     totals: Mapping[Task, Totals]
@@ -45,6 +49,8 @@ class BrokerReport(NamedTuple):
     workers: int = 0
     heard_at: float | None = None
     failure: str = ""
+    hosts: Mapping[str, Host] = MappingProxyType({})
+    listened_seconds: float = 0.0
 
 
 def store_reports(reports: Mapping[str, BrokerReport], *, holder: str) -> None:
@@ -69,6 +75,7 @@ def _store(key: str, report: BrokerReport, now: int) -> None:
             **({} if heard_ms is None else {"heard_ms": heard_ms}),
         },
     )
+    store_workers(broker, report.hosts, listened_seconds=report.listened_seconds, now_ms=now)
     if report.begins_window:
         broker.tasks.update(**_NOTHING_RECENT)
     tasks = report.totals.keys() | report.recent.keys()

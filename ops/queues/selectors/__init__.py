@@ -7,6 +7,7 @@ from ops.queues.selectors.celery_tasks import (
     queue_task_failures,
     queue_tasks,
 )
+from ops.queues.selectors.celery_workers import WorkerRow
 from ops.queues.selectors.changes import newest_sample_ms
 from ops.queues.selectors.details import QueueDetail, queue_detail, queue_details
 from ops.queues.selectors.rows import (
@@ -36,6 +37,7 @@ __all__ = [
     "TaskListing",
     "TaskRow",
     "Trend",
+    "WorkerRow",
     "newest_sample_ms",
     "queue_detail",
     "queue_details",

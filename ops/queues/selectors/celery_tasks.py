@@ -10,11 +10,9 @@ from core.errors import NotFound
 from core.permissions import Permission, Principal
 from ops.queues.broker_key import broker_key
 from ops.queues.models import Queue, TaskBroker, TaskFailure, TaskStatistic
+from ops.queues.selectors.celery_workers import STALE_AFTER_MS, WorkerRow, worker_rows
 
 CELERY = "celery"
-STALE_AFTER_MS = 60_000
-"""Where nothing was stored for so long, nobody listens: then nothing is known of the window."""
-
 TASKS_MAX = 500
 FAILURES_MAX = 50
 
@@ -63,6 +61,7 @@ class TaskListing:
     """``is_heard`` says whether the broker is listened to now; else ``message`` says why not.
 
     ``workers`` are those that send events, ``window_seconds`` is how much of the last five minutes was listened to.
+    ``hosts`` are the workers of the broker that send heartbeats, none while it is not heard.
     """
 
     is_heard: bool
@@ -71,6 +70,7 @@ class TaskListing:
     window_seconds: float | None = None
     items: tuple[TaskRow, ...] = ()
     has_more: bool = False
+    hosts: tuple[WorkerRow, ...] = ()
 
 
 def queue_tasks(*, principal: Principal, uid: str, limit: int = 100) -> TaskListing:
@@ -92,6 +92,7 @@ def queue_tasks(*, principal: Principal, uid: str, limit: int = 100) -> TaskList
         window_seconds=window_ms / 1_000 or None,
         items=tuple(_row(row, last.get(row.pk), window_ms) for row in rows[:limit]),
         has_more=len(rows) > limit,
+        hosts=() if broker is None or message else worker_rows(broker),
     )
 
 

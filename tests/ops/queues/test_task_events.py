@@ -90,16 +90,14 @@ def test_failures_and_retries_are_shares_of_what_ended() -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("TASKS_MAX", "IN_FLIGHT_MAX", "WORKERS_MAX"):
+    for name in ("TASKS_MAX", "IN_FLIGHT_MAX"):
         monkeypatch.setattr(task_events, name, 10)
     seen = heard(*(event("received", str(at), name=f"t{at}" * 1_000) for at in range(50)))
     for at in range(50):
-        seen.add({"type": "worker-heartbeat", "hostname": f"{at}"}, at=at)
         seen.add(event("failed", "49", traceback="x" * 100_000), at=at)
 
     assert len(seen.totals) == 11
     assert len(seen._in_flight) <= 10
-    assert set(seen.workers) == {*(str(at) for at in range(41, 50)), "one@here"}
     failures = [failure for totals in seen.totals.values() for failure in totals.failures]
     assert len(failures) <= 11 * task_events.FAILURES_KEPT
     assert max(len(failure.traceback) for failure in failures) == task_events.TRACEBACK_CHARACTERS
@@ -125,13 +123,6 @@ def test_a_time_that_cannot_be_one_is_passed_over(value: Any) -> None:
 
 def test_a_task_whose_beginning_was_missed_has_no_name() -> None:
     assert set(heard(event("succeeded", runtime=1)).totals) == {Task(UNKNOWN, "")}
-
-
-def test_a_worker_that_went_offline_is_gone() -> None:
-    seen = heard({"type": "worker-online", "hostname": "a"}, {"type": "worker-heartbeat", "hostname": "b"})
-    seen.add({"type": "worker-offline", "hostname": "a"}, at=1)
-
-    assert list(seen.workers) == ["b"]
 
 
 @pytest.mark.parametrize("text", ["", "[", "{}", '{"body": "[", "properties": {}}', '{"body": "5", "properties": {}}'])

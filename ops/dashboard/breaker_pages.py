@@ -19,6 +19,7 @@ from ops.breakers.selectors import (
     TransitionRow,
     breaker_row,
     entity_breaker_rows,
+    source_rows,
     transitions,
 )
 from ops.dashboard.breaker_listing import breaker_table, own_call_words
@@ -35,6 +36,7 @@ from ops.dashboard.breaker_words import (
 from ops.dashboard.edits import list_edits
 from ops.dashboard.lists import address, read_page
 
+SHOWN_SOURCES = 20
 SHOWN_BREAKERS = 5
 TRANSITIONS_PAGE = 25
 
@@ -207,10 +209,16 @@ def own_forms(row: OwnBreakerRow, *, principal: Principal) -> list[ActionForm]:
 
 
 def read_entity_breakers(*, principal: Principal, entity: EntityRow) -> dict[str, Any]:
-    """The part of an entity's page that is about its breakers, those in trouble first."""
+    """The part of an entity's page that is about its breakers, the worst first, and sources that cannot be read."""
+    failing = [
+        source
+        for source in source_rows(principal=principal, entity_ref=entity.uid, limit=SHOWN_SOURCES).items
+        if source.failure and not source.paused
+    ]
     rows = entity_breaker_rows(principal=principal, entity_id=entity.id, limit=SHOWN_BREAKERS + 1)
     return {
-        "has_breakers": bool(rows),
+        "has_breakers": bool(rows or failing),
+        "failing_sources": failing,
         "has_more_breakers": len(rows) > SHOWN_BREAKERS,
         "breaker_rows": breaker_table(rows[:SHOWN_BREAKERS], with_entity=False),
     }

@@ -8,8 +8,9 @@ from django.conf import settings
 from django.test import Client
 
 from core.breaker.registry import own_storage
+from core.clock import now_ms
 from core.permissions import Role
-from ops.breakers.models import FleetBreaker
+from ops.breakers.models import BreakerSource, BreakerSourceState, FleetBreaker
 from tests.breakers import OWN_CLOSED, OWN_OPEN, add_breakers, item, report
 from tests.entities.catalogue import add_entity
 from tests.fleet import HOSTILE, add_fleet
@@ -160,6 +161,20 @@ def test_an_entity_shows_its_breakers_and_says_when_they_turned(client_of: Clien
     assert "/breakers?entity=payments-api" in content
     assert "fraud-score turned half-open" in content
     assert "breakers-title" not in text(client, "/entities/bare")
+
+
+def test_an_entity_says_which_source_cannot_be_read(client_of: ClientOf) -> None:
+    entity = add_entity("shop")
+    source = BreakerSource.objects.create(
+        entity=entity, name="fleet", kind="scrape", config={"url": "http://h/metrics"}
+    )
+    BreakerSourceState.objects.create(
+        source=source, interval_ms=30_000, timeout_ms=5_000, last_at_ms=now_ms(), failure="connection <refused>"
+    )
+
+    content = text(client_of(Role.VIEWER), "/entities/shop")
+
+    assert "Source <strong>fleet</strong> cannot be read: connection &lt;refused&gt;" in content
 
 
 def test_one_of_our_own_shows_why_it_turned(client_of: ClientOf, breakers: None) -> None:

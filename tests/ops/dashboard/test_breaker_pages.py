@@ -166,7 +166,7 @@ def test_an_entity_shows_its_breakers_and_says_when_they_turned(client_of: Clien
 def test_an_entity_says_which_source_cannot_be_read(client_of: ClientOf) -> None:
     entity = add_entity("shop")
     source = BreakerSource.objects.create(
-        entity=entity, name="fleet", kind="scrape", config={"url": "http://h/metrics"}
+        entity_id=entity.id, name="fleet", kind="scrape", config={"url": "http://h/metrics"}
     )
     BreakerSourceState.objects.create(
         source=source, interval_ms=30_000, timeout_ms=5_000, last_at_ms=now_ms(), failure="connection <refused>"

@@ -200,6 +200,19 @@ def test_a_group_is_resolved_muted_assigned_and_reopened(client_of: Any, report:
     assert api(client, "/errors/err_none").status_code == 404
 
 
+def test_what_no_database_takes_is_not_found(client_of: Any, report: Report) -> None:
+    (group,) = report(event())
+    client = client_of(Role.OPERATOR)
+    for path in ("", "/events"):
+        assert api(client, f"/errors/%00{path}").status_code == 404
+    for command in ("resolve", "mute", "reopen"):
+        assert api(client, f"/errors/%00/{command}", "post").status_code == 404
+    assert client.post(f"/errors/{group.uid}/assign", {"team": "\0"}).status_code == 422
+    for name in ("q", "team", "entity", "release", "environment", "level"):
+        assert api(client, f"/errors?{name}=%00").status_code in {200, 404, 422}, name
+    assert client.get("/errors/%00").status_code == 404
+
+
 def test_the_events_of_a_group_are_listed(client_of: Any, report: Report) -> None:
     sent: Event = event(value="<script>alert(1)</script>")
     (group,) = report(sent)

@@ -17,7 +17,7 @@ from ops.errors.models import ErrorGroup, ErrorKey, ErrorRelease, ErrorTotal, St
 from ops.errors.retention import prune_errors
 from ops.errors.stored_events import read_stored
 from ops.journal.models import JournalEntry
-from tests.ops.errors.conftest import Event, event
+from tests.ops.errors.conftest import Event, envelope, event
 
 type Report = Callable[..., list[ErrorGroup]]
 pytestmark = pytest.mark.django_db
@@ -48,6 +48,16 @@ def test_a_resolved_group_regresses_in_a_later_release(report: Report, staff: Pr
     (group,) = report(event(release="2.0"))
     assert (group.state, group.regressed_at_ms is not None) == ("open", True)
     assert JournalEntry.objects.filter(kind="error.group", after="regressed").exists()
+
+
+def test_events_that_waited_during_a_resolve_do_not_undo_it(report: Report, send: Any, staff: Principal) -> None:
+    (group,) = report(event())
+    send(envelope(event()))
+    services.resolve_group(principal=staff, uid=group.uid)
+    (group,) = report(event(timestamp=now_ms() / 1_000 - 60))
+    assert (group.state, group.events) == ("resolved", 3)
+    (group,) = report(event())
+    assert group.state == "open"
 
 
 def test_a_mute_ends_when_events_flood(report: Report, staff: Principal) -> None:

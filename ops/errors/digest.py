@@ -18,7 +18,7 @@ from core.ids import uuid7_hex
 from core.revision import take_revision
 from core.telemetry import metrics
 from entities.models import Entity
-from ops.errors.domain import FINGERPRINT_VERSION, Standing, group_event, next_standing
+from ops.errors.domain import FINGERPRINT_VERSION, Occurrence, Standing, group_event, next_standing
 from ops.errors.domain import GroupState as State
 from ops.errors.envelope import parse_payload
 from ops.errors.events import read_event
@@ -174,7 +174,7 @@ def _follow(group: ErrorGroup, events: Sequence[Digested], first_seen_ms: dict[s
     change = next_standing(
         standing,
         at_ms=now_ms(),
-        releases={digested.event.release for digested in events},
+        occurrences=[Occurrence(digested.at_ms, digested.event.release) for digested in events],
         first_seen_ms=first_seen_ms,
         in_last_hour=in_last_hour,
     )

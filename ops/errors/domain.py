@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ops.errors.events import ErrorEvent, ExceptionValue, Frame
 
@@ -109,6 +110,13 @@ class Standing:
     muted_per_hour: int | None = None
 
 
+class Occurrence(NamedTuple):
+    """When an event happened, and in which release (empty text: none named)."""
+
+    at_ms: int
+    release: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """The standing after new events; ``is_regression`` if a resolved group came back, ``is_loud`` if a mute ended."""
@@ -119,15 +127,22 @@ class Change:
 
 
 def next_standing(
-    standing: Standing, *, at_ms: int, releases: Iterable[str], first_seen_ms: dict[str, int], in_last_hour: int
+    standing: Standing,
+    *,
+    at_ms: int,
+    occurrences: Iterable[Occurrence],
+    first_seen_ms: dict[str, int],
+    in_last_hour: int,
 ) -> Change:
-    """After events of ``releases`` (empty text: none named). ``first_seen_ms`` tells when each release was first seen.
+    """After new events, as it is at ``at_ms``. ``first_seen_ms`` tells when each release was first seen.
 
     A resolved group comes back with an event of a release that is later than the one it was resolved in; an event of
-    that release or of an earlier one is a late report of what is solved. Without a release every event counts.
+    that release or of an earlier one is a late report of what is solved. Without a release every event counts that
+    happened after the resolve: older ones may come long after it, from a spool or from an SDK that was offline.
     """
     if standing.state is GroupState.RESOLVED:
-        if any(_is_later(release, standing, first_seen_ms) for release in releases):
+        after = standing.resolved_at_ms or 0
+        if any(_is_later(seen.release, standing, first_seen_ms) for seen in occurrences if seen.at_ms > after):
             return Change(Standing(), is_regression=True)
         return Change(standing)
     if standing.state is GroupState.MUTED:

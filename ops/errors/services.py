@@ -118,8 +118,8 @@ def assign_group(*, principal: Principal, uid: str, team: str | None, expected_v
     """Give the group to a team, or to nobody. Raises ``NotFound``, ``StaleVersion``, ``ValidationFailed``."""
     principal.require(Permission.ERRORS_MANAGE)
     group = _lock(uid, expected_version)
-    chosen = None
-    if team is not None and (chosen := Team.objects.filter(name=team).first()) is None:
+    chosen = None if team is None or "\0" in team else Team.objects.filter(name=team).first()
+    if team is not None and chosen is None:
         raise ValidationFailed("The team is not valid", errors=(FieldError("team", f"there is no team {team[:64]}"),))
     before = group.team.name if group.team else None
     if before == team:
@@ -154,7 +154,9 @@ def _command(principal: Principal, uid: str, action: str, expected_version: int 
 
 
 def _lock(uid: str, expected_version: int | None) -> ErrorGroup:
-    group = ErrorGroup.objects.select_for_update(of=("self",)).select_related("team").filter(uid=uid).first()
+    group = None
+    if "\0" not in uid:
+        group = ErrorGroup.objects.select_for_update(of=("self",)).select_related("team").filter(uid=uid).first()
     if group is None:
         raise NotFound("There is no such error group")
     if expected_version is not None and group.version != expected_version:

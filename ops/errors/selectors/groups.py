@@ -141,7 +141,7 @@ def group_names() -> GroupNames:
 def group_row(*, principal: Principal, uid: str) -> GroupRow:
     """Raises ``NotFound``."""
     principal.require(Permission.CATALOG_VIEW)
-    group = ErrorGroup.objects.select_related("entity", "team").filter(uid=uid).first()
+    group = None if "\0" in uid else ErrorGroup.objects.select_related("entity", "team").filter(uid=uid).first()
     if group is None:
         raise NotFound("There is no such error group")
     return _row(group, trends_of([group.pk])[group.pk])

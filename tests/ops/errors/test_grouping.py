@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ops.errors.domain import Change, GroupState, Standing, group_event, next_standing
+from ops.errors.domain import Change, GroupState, Occurrence, Standing, group_event, next_standing
 from ops.errors.events import FRAMES, TAGS, read_event
 from tests.ops.errors.conftest import event, frame
 
@@ -113,7 +113,8 @@ SEEN = {"1.0": 100, "2.0": 200, "3.0": 300}
 
 
 def after(standing: Standing, *releases: str, at_ms: int = 1_000, in_last_hour: int = 1) -> Change:
-    return next_standing(standing, at_ms=at_ms, releases=releases, first_seen_ms=SEEN, in_last_hour=in_last_hour)
+    occurrences = [Occurrence(at_ms, release) for release in releases]
+    return next_standing(standing, at_ms=at_ms, occurrences=occurrences, first_seen_ms=SEEN, in_last_hour=in_last_hour)
 
 
 def test_a_resolved_group_comes_back_in_a_later_release_only() -> None:
@@ -125,6 +126,14 @@ def test_a_resolved_group_comes_back_in_a_later_release_only() -> None:
 def test_without_releases_every_event_brings_it_back() -> None:
     assert after(RESOLVED, "").is_regression
     assert after(Standing(GroupState.RESOLVED), "2.0").is_regression
+
+
+@pytest.mark.parametrize("release", ["", "3.0"])
+def test_what_happened_before_the_resolve_does_not_undo_it(release: str) -> None:
+    resolved = Standing(GroupState.RESOLVED, resolved_in="2.0", resolved_at_ms=500)
+    for late in (499, 500):
+        assert after(resolved, release, at_ms=late) == Change(resolved)
+    assert after(resolved, release, at_ms=501).is_regression
 
 
 def test_a_mute_ends_with_its_time_or_with_a_flood() -> None:

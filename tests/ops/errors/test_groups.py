@@ -17,7 +17,7 @@ from ops.errors.models import ErrorGroup, ErrorKey, ErrorRelease, ErrorTotal, St
 from ops.errors.retention import prune_errors
 from ops.errors.stored_events import read_stored
 from ops.journal.models import JournalEntry
-from tests.ops.errors.conftest import Event, event
+from tests.ops.errors.conftest import Event, envelope, event
 
 type Report = Callable[..., list[ErrorGroup]]
 pytestmark = pytest.mark.django_db
@@ -48,6 +48,16 @@ def test_a_resolved_group_regresses_in_a_later_release(report: Report, staff: Pr
     (group,) = report(event(release="2.0"))
     assert (group.state, group.regressed_at_ms is not None) == ("open", True)
     assert JournalEntry.objects.filter(kind="error.group", after="regressed").exists()
+
+
+def test_events_that_waited_during_a_resolve_do_not_undo_it(report: Report, send: Any, staff: Principal) -> None:
+    (group,) = report(event())
+    send(envelope(event()))
+    services.resolve_group(principal=staff, uid=group.uid)
+    (group,) = report(event(timestamp=now_ms() / 1_000 - 60))
+    assert (group.state, group.events) == ("resolved", 3)
+    (group,) = report(event())
+    assert group.state == "open"
 
 
 def test_a_mute_ends_when_events_flood(report: Report, staff: Principal) -> None:
@@ -198,6 +208,19 @@ def test_a_group_is_resolved_muted_assigned_and_reopened(client_of: Any, report:
     assert api(client, f"/errors/{group.uid}/reopen", "post").json()["state"] == "open"
     assert api(client, f"/errors/{group.uid}/assign", "post", team="nobody").status_code == 422
     assert api(client, "/errors/err_none").status_code == 404
+
+
+def test_what_no_database_takes_is_not_found(client_of: Any, report: Report) -> None:
+    (group,) = report(event())
+    client = client_of(Role.OPERATOR)
+    for path in ("", "/events"):
+        assert api(client, f"/errors/%00{path}").status_code == 404
+    for command in ("resolve", "mute", "reopen"):
+        assert api(client, f"/errors/%00/{command}", "post").status_code == 404
+    assert client.post(f"/errors/{group.uid}/assign", {"team": "\0"}).status_code == 422
+    for name in ("q", "team", "entity", "release", "environment", "level"):
+        assert api(client, f"/errors?{name}=%00").status_code in {200, 404, 422}, name
+    assert client.get("/errors/%00").status_code == 404
 
 
 def test_the_events_of_a_group_are_listed(client_of: Any, report: Report) -> None:

@@ -80,7 +80,9 @@ def _what(entry: JournalEntry) -> str:
         return f"{entry.subject} was {VERBS.get(entry.after, entry.after)}"
     if entry.kind == "error.group":
         return _ERRORS.get(entry.after, "{} was {}").format(entry.subject, entry.after)
+    verb = entry.kind.rpartition(".")[2]
+    if entry.kind.startswith("queue.") and entry.after == "failed":
+        return f"{entry.subject}: {verb.replace('_', ' ')} failed"
     if said := _QUEUES.get(entry.kind):
         return said.format(entry.subject)
-    verb = entry.kind.rpartition(".")[2]
     return f"{entry.subject} was {VERBS.get(verb, verb.replace('_', ' '))}"

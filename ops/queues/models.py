@@ -49,7 +49,7 @@ class QueueState(Scheduled):
     since_ms = models.BigIntegerField(null=True)
     message = models.CharField(max_length=500, blank=True)
     fresh_until_ms = models.BigIntegerField(null=True, db_index=True)
-    last_at_ms = models.BigIntegerField(null=True)
+    last_at_ms = models.BigIntegerField(null=True, db_index=True)
     seen_at_ms = models.BigIntegerField(null=True)
     size = models.BigIntegerField(null=True)
     oldest_age_ms = models.BigIntegerField(null=True)

@@ -1,7 +1,8 @@
 """What operators do with messages and consumers, where the source can: look at them, delete, retry, pause, resume.
 
-The source is asked outside of any transaction, within ``ACTION_SECONDS``; what came of it is audited afterwards, also
-when it failed. Peeking is audited too: payloads can be personal.
+The source is asked outside of any transaction, within ``ACTION_SECONDS``. What is going to be done is audited first,
+so that a process that dies leaves a trace; what came of it is in the timeline, also when it failed. Peeking is audited
+before anything is shown: payloads can be personal.
 """
 
 import asyncio
@@ -37,6 +38,8 @@ PEEK_MAX = 100
 KEYS_MAX = 1_000
 KEY_MAX_LENGTH = 500
 CONTAINS_MAX_LENGTH = 200
+FAILED = "failed"
+"""What the timeline says of an action of which it is not known how far it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,7 @@ def _sweep(principal: Principal, uid: str, contains: str, acting: Callable[[Sequ
         wrong = FieldError("contains", f"up to {CONTAINS_MAX_LENGTH} characters of one line")
         raise ValidationFailed("The messages are not named", errors=(wrong,))
     finding = replace(acting(()), call=lambda source, *to: source.find_dead(*to, contains=contains, limit=KEYS_MAX + 1))
-    keys: Sequence[str] = finding.ask(principal, queue)
+    keys: Sequence[str] = finding.ask(queue)
     has_more = len(keys) > KEYS_MAX
     count = acting(keys[:KEYS_MAX]).run(principal, queue, contains=contains, has_more=has_more)
     return Swept(count, has_more)
@@ -176,31 +179,41 @@ class _Action:
     call: Callable[..., Awaitable[Any]]
 
     def run_to_look(self, principal: Principal, queue: Queue) -> Sequence[Message]:
-        found: Sequence[Message] = self.ask(principal, queue)
+        try:
+            found: Sequence[Message] = self.ask(queue)
+        except Unavailable as failed:
+            with changing():
+                audit_queue_action(principal, self.name, queue, after={"failed": failed.message[:200]})
+            raise
         with changing():
             audit_queue_action(principal, self.name, queue, after={"messages": len(found)})
         return found
 
     def run(self, principal: Principal, queue: Queue, **told: Any) -> int:
-        """``told`` is audited too. Afterwards the queue is looked at, so that pages show what became of it."""
-        count: int = self.ask(principal, queue)
+        """It is audited with what is ``told`` of it before it is done. Afterwards the queue is looked at, so that pages
+        show what became of it.
+        """
+        self._prepare(queue)
         with changing():
-            now = database_now_ms()
-            audit_queue_action(principal, self.name, queue, after={"count": count, **told})
-            note_queue_action(principal, self.name, queue, now_ms=now, words=str(count))
-            schedule.bring_forward(queue.pk, now_ms=now)
-            mark_changed()
+            audit_queue_action(principal, self.name, queue, after=told)
+        try:
+            count: int = self.ask(queue)
+        except Unavailable as failed:
+            self._tell(principal, queue, words=failed.message, after=FAILED)
+            raise
+        self._tell(principal, queue, words=str(count))
         return count
 
-    def ask(self, principal: Principal, queue: Queue) -> Any:
+    def _tell(self, principal: Principal, queue: Queue, *, words: str, after: str = "") -> None:
+        with changing():
+            now = database_now_ms()
+            note_queue_action(principal, self.name, queue, now_ms=now, words=words, after=after)
+            schedule.bring_forward(queue.pk, now_ms=now)
+            mark_changed()
+
+    def ask(self, queue: Queue) -> Any:
         """Raises ``Conflict``, and ``Unavailable``; then it is not known how far it came."""
-        prepared = prepare_queue(queue)
-        if prepared.defect:
-            raise Conflict(f"{queue.name} cannot be reached: {prepared.defect}")
-        if self.ability not in abilities_of(prepared.source, queue.config):
-            words = self.name.removeprefix("queue.").replace("_", " ")
-            raise Conflict(f"A queue of the kind {queue.kind} does not offer this: {words}")
-        failure = ""
+        prepared = self._prepare(queue)
         try:
             return _run(self._within_time(prepared))
         except ProbeFailed as failed:
@@ -210,9 +223,17 @@ class _Action:
         except Exception as error:
             log.exception("queues.action_crashed", action=self.name, kind=queue.kind)
             failure = f"the action itself failed: {type(error).__name__}"
-        with changing():
-            audit_queue_action(principal, self.name, queue, after={"failed": failure[:200]})
         raise Unavailable(f"{queue.name}: {failure}")
+
+    def _prepare(self, queue: Queue) -> PreparedQueue:
+        """Raises ``Conflict``."""
+        prepared = prepare_queue(queue)
+        if prepared.defect:
+            raise Conflict(f"{queue.name} cannot be reached: {prepared.defect}")
+        if self.ability not in abilities_of(prepared.source, queue.config):
+            words = self.name.removeprefix("queue.").replace("_", " ")
+            raise Conflict(f"A queue of the kind {queue.kind} does not offer this: {words}")
+        return prepared
 
     async def _within_time(self, prepared: PreparedQueue) -> Any:
         async with asyncio.timeout(ACTION_SECONDS):

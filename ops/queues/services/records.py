@@ -70,6 +70,9 @@ def audit_queue_action(
     )
 
 
-def note_queue_action(principal: Principal, action: str, queue: Queue, *, now_ms: int, words: str = "") -> None:
+def note_queue_action(
+    principal: Principal, action: str, queue: Queue, *, now_ms: int, words: str = "", after: str = ""
+) -> None:
     message = f"by {principal.name}" + (f": {words}" if words else "")
-    record_entries([NewEntry(queue.entity_id, at_ms=now_ms, kind=action, subject=queue.name, message=message)])
+    entry = NewEntry(queue.entity_id, at_ms=now_ms, kind=action, subject=queue.name, after=after, message=message)
+    record_entries([entry])

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from core.clock import database_now_ms
 from core.permissions import Principal
@@ -167,3 +169,21 @@ def test_series_tell_the_figures_of_what_is_known(make_queue: Make, see: See) ->
     assert [line for line in lines if not line.startswith("#")] == [
         'quarterdeck_queue_status{entity="shop",queue="emails"} 1'
     ]
+
+
+def test_the_newest_look_is_found_without_reading_every_queue(make_queue: Make) -> None:
+    """Every poll of a page asks for it."""
+    make_queue()
+    with CaptureQueriesContext(connection) as asked:
+        selectors.newest_sample_ms()
+    [query] = asked.captured_queries
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")  # which it prefers for a table of one row
+        explain = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
+        cursor.execute(f"{explain} {query['sql']}")
+        plan = str(cursor.fetchall()).lower()
+
+    assert "index" in plan
+    assert "last_at_ms" in plan
+    assert "scan ops_queuestate" not in plan

@@ -146,6 +146,43 @@ def test_successes_are_told_together_and_none_is_lost(target: Target) -> None:
     assert standing.window.calls >= 50
 
 
+@pytest.mark.parametrize("way", ["call", "decorator", "guard", "aguard"])
+@pytest.mark.parametrize("fails", [True, False])
+@pytest.mark.parametrize("slow_call_ms", [0, 60_000])
+def test_a_call_reports_to_the_generation_it_began_in(way: str, fails: bool, slow_call_ms: int) -> None:
+    clock = [100.0]
+    policy, storage = Policy(window_calls=100, slow_call_ms=slow_call_ms), MemoryStorage()
+    breaker = Breaker("b", policy, storage, failures=(ConnectionError,), monotonic=lambda: clock[0])
+    breaker.call(len, "")
+
+    def spanning() -> None:
+        storage.run([Operation("b", policy, "command", state=BreakerState.CLOSED)])
+        clock[0] += 2.0
+        breaker.leave(breaker.enter(), ValueError())  # another call of this process learns of the new generation
+        if fails:
+            raise ConnectionError("refused")
+
+    async def awaited() -> None:
+        async with breaker.aguard():
+            spanning()
+
+    with contextlib.suppress(ConnectionError):
+        match way:
+            case "call":
+                breaker.call(spanning)
+            case "decorator":
+                breaker(spanning)()
+            case "guard":
+                with breaker.guard():
+                    spanning()
+            case "aguard":
+                asyncio.run(awaited())
+    clock[0] += 2.0
+    breaker.enter()
+    (standing,) = storage.run([Operation("b", policy)])
+    assert (standing.generation, standing.window.calls) == (1, 0)
+
+
 def _call_half_open(name: str, url: str, start: Callable[[], None], let_through: object) -> None:
     breaker = Breaker(name, HALF_OPEN_POLICY, RedisStorage(url))
     start()

@@ -12,7 +12,8 @@ While it is closed a call costs a look at the clock and a note of how it went; t
 most a second later, and at once after a failure. ``CircuitOpen`` is raised for a call that must not go out.
 
 When the shared store is lost, each process goes on with a breaker of its own and with at most ``ALONE_CALLS`` calls at
-once: nothing is let through unseen, and many processes that lost each other do not overrun a target that fails.
+once: nothing is let through unseen, and many processes do not overrun a target that fails. What an operator was last
+seen to hold open stays so until its end.
 """
 
 import asyncio
@@ -28,6 +29,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
+from core.breaker.held import HeldOpen
 from core.breaker.machine import BreakerState, Call, Policy, letter_of
 from core.breaker.storage import MemoryStorage, Operation, Standing, Storage, StorageLost
 from core.errors import Unavailable
@@ -91,6 +93,7 @@ class Breaker:
         self._failures = failures
         self._monotonic = monotonic
         self._notes = _Notes(0)
+        self._held = HeldOpen(monotonic)
         self._trusted_until = float("-inf")
         self._alone_until = float("-inf")
         self._room = threading.BoundedSemaphore(ALONE_CALLS)
@@ -132,13 +135,12 @@ class Breaker:
         started = self._monotonic()
         if started < self._trusted_until:
             return _Ticket(started, self._notes.generation, "", alone=False)
-        permit = uuid.uuid4().hex
-        alone = False
+        permit, alone = uuid.uuid4().hex, False
         try:
             standing = self._ask(self._shared_or_lost(), permit)
         except StorageLost as error:
             self._lose(error)
-            standing, alone = self._ask(self._fallback, permit), True
+            standing, alone = self._held.standing_of(self.name) or self._ask(self._fallback, permit), True
         if not standing.admitted:
             raise CircuitOpen(self.name, reason=standing.reason, retry_at_ms=standing.retry_at_ms)
         if alone and not self._room.acquire(blocking=False):
@@ -213,6 +215,7 @@ class Breaker:
     def _learn(self, standing: Standing) -> None:
         if standing.generation != self._notes.generation:
             self._notes = _Notes(standing.generation)
+        self._held.learn(standing)
         trusted = standing.state in {BreakerState.CLOSED, BreakerState.DISABLED}
         self._trusted_until = self._monotonic() + TRUSTED_SECONDS if trusted else float("-inf")
 
@@ -228,7 +231,7 @@ class Breaker:
             log.warning("breaker.store_lost", breaker=self.name, error=str(error))
 
     def guard(self) -> "_Guarded":
-        """For ``with``: the body is the call. Raises ``CircuitOpen`` before it."""
+        """For ``with``: the body is the call. Raises ``CircuitOpen``."""
         return _Guarded(self)
 
     @contextlib.asynccontextmanager

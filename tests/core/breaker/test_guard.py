@@ -249,3 +249,26 @@ def test_a_store_that_comes_back_is_used_again(target: Target) -> None:
     storage.run([Operation("b", POLICY, "command", state=BreakerState.FORCED_OPEN, reason="maintenance")])
     with pytest.raises(CircuitOpen, match="maintenance"):
         breaker.call(target)
+
+
+@pytest.mark.parametrize("until_ms", [60_000, 0])
+def test_what_an_operator_opened_stays_open_when_the_store_is_lost_right_after(until_ms: int) -> None:
+    clock = [100.0]
+    storage = MemoryStorage(lambda: 1_000)
+    breaker = Breaker("b", POLICY, storage, monotonic=lambda: clock[0])
+    ends = 1_000 + until_ms if until_ms else 0
+    force = Operation("b", POLICY, "command", state=BreakerState.FORCED_OPEN, until_ms=ends, reason="moving")
+    storage.run([force])
+    with pytest.raises(CircuitOpen, match="moving"):
+        breaker.enter()
+    breaker._shared = LostStorage()
+    clock[0] += 59.0
+    with pytest.raises(CircuitOpen, match="moving") as refused:
+        breaker.enter()
+    assert refused.value.retry_at_ms == ends
+    clock[0] += 1.0
+    if until_ms:
+        assert breaker.call(len, "four") == 4
+    else:
+        with pytest.raises(CircuitOpen, match="moving"):
+            breaker.enter()

@@ -44,9 +44,9 @@ def _drop_breakers(now_ms: int) -> int:
     """With their instances; one that has none goes at once."""
     of_source = BreakerInstance.objects.filter(breaker=OuterRef("pk"), source__isnull=False)
     is_silent = Q(fresh_until_ms__lt=now_ms - SILENT_BREAKER_MS)
-    is_silent |= Q(fresh_until_ms__lt=now_ms - SILENT_REPORTED_MS) & ~Exists(of_source)
+    is_reported = Q(~Exists(of_source), fresh_until_ms__lt=now_ms - SILENT_REPORTED_MS)
     is_empty = Q(instance_count=0, fresh_until_ms__lt=now_ms - EMPTY_MS)
-    silent = FleetBreaker.objects.filter(is_silent | is_empty)
+    silent = FleetBreaker.objects.filter(is_silent | is_reported | is_empty)
     with transaction.atomic():
         ids = list(silent.select_for_update().order_by("pk").values_list("pk", flat=True)[:ROWS_PER_STEP])
         gone, _ = FleetBreaker.objects.filter(pk__in=ids).delete()

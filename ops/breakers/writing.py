@@ -75,7 +75,7 @@ class Writing:
 
     def _number(self, breakers: Iterable[FleetBreaker], moved: set[int]) -> None:
         """Give what pages show differently the platform's next number; last, as its row is everybody's."""
-        shown = moved | {row.breaker_id for row in (*self.transitions, *self.forgotten)}
+        shown = moved | {row.breaker_id for row in self.transitions} | {row.breaker_id for row in self.forgotten}
         if shown:
             revision = take_revision()
             for breaker in breakers:

@@ -114,7 +114,7 @@ def _tell_unconfirmed(principal: Principal, action: str, before: Standing) -> No
         target_type="breaker",
         target_uid=audit_uid(before.name),
         target_name=before.name[:200],
-        after={"outcome": "the store did not answer in time"},
+        after={"reason": "the store did not answer in time, it may hold all the same"},
     )
     mark_changed()
 

@@ -12,7 +12,8 @@ While it is closed a call costs a look at the clock and a note of how it went; t
 most a second later, and at once after a failure. ``CircuitOpen`` is raised for a call that must not go out.
 
 When the shared store is lost, each process goes on with a breaker of its own and with at most ``ALONE_CALLS`` calls at
-once: nothing is let through unseen, and many processes that lost each other do not overrun a target that fails.
+once: nothing is let through unseen, and many processes do not overrun a target that fails. What an operator was last
+seen to hold open stays so until its end.
 """
 
 import asyncio
@@ -28,6 +29,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
+from core.breaker.held import HeldOpen
 from core.breaker.machine import BreakerState, Call, Policy, letter_of
 from core.breaker.storage import MemoryStorage, Operation, Standing, Storage, StorageLost
 from core.errors import Unavailable
@@ -52,6 +54,16 @@ class CircuitOpen(Unavailable):
         super().__init__(f"{name} is not called: {reason or 'its circuit is open'}")
         self.name = name
         self.retry_at_ms = retry_at_ms
+
+
+class _Notes(deque[str]):
+    """How calls ended that began in one generation. It is left behind with it, and so are calls that end later."""
+
+    __slots__ = ("generation",)
+
+    def __init__(self, generation: int) -> None:
+        super().__init__(maxlen=_NOTES_KEPT)
+        self.generation = generation
 
 
 class _Ticket(NamedTuple):
@@ -80,9 +92,9 @@ class Breaker:
         self._fallback = MemoryStorage() if fallback is None else fallback
         self._failures = failures
         self._monotonic = monotonic
-        self._notes: deque[str] = deque(maxlen=_NOTES_KEPT)
+        self._notes = _Notes(0)
+        self._held = HeldOpen(monotonic)
         self._trusted_until = float("-inf")
-        self._generation = 0
         self._alone_until = float("-inf")
         self._room = threading.BoundedSemaphore(ALONE_CALLS)
 
@@ -96,15 +108,16 @@ class Breaker:
         started = self._monotonic()
         if started >= self._trusted_until:
             return self._call_asking(function, args, kwargs)
+        notes = self._notes
         try:
             result = function(*args, **kwargs)
         except self._failures:
-            self._note(_Ticket(started, self._generation, "", alone=False), failed=True)
+            self._note(_Ticket(started, notes.generation, "", alone=False), failed=True)
             raise
         if self.policy.slow_call_ms:
-            self._note(_Ticket(started, self._generation, "", alone=False), failed=False)
+            self._note(_Ticket(started, notes.generation, "", alone=False), failed=False)
         else:
-            self._notes.append(_FINE)
+            notes.append(_FINE)
         return result
 
     def _call_asking[T](self, function: Callable[..., T], args: Any, kwargs: Any) -> T:
@@ -121,14 +134,13 @@ class Breaker:
         """Ask for one call; ``leave`` ends it. Raises ``CircuitOpen``."""
         started = self._monotonic()
         if started < self._trusted_until:
-            return _Ticket(started, self._generation, "", alone=False)
-        permit = uuid.uuid4().hex
-        alone = False
+            return _Ticket(started, self._notes.generation, "", alone=False)
+        permit, alone = uuid.uuid4().hex, False
         try:
             standing = self._ask(self._shared_or_lost(), permit)
         except StorageLost as error:
             self._lose(error)
-            standing, alone = self._ask(self._fallback, permit), True
+            standing, alone = self._held.standing_of(self.name) or self._ask(self._fallback, permit), True
         if not standing.admitted:
             raise CircuitOpen(self.name, reason=standing.reason, retry_at_ms=standing.retry_at_ms)
         if alone and not self._room.acquire(blocking=False):
@@ -137,16 +149,16 @@ class Breaker:
         held = permit if standing.state is BreakerState.HALF_OPEN else ""
         return _Ticket(self._monotonic(), standing.generation, held, alone)
 
-    def is_free(self) -> bool:
-        """Whether the next call goes out without a question, and its speed does not matter."""
-        return not self.policy.slow_call_ms and self._monotonic() < self._trusted_until
+    def enter_free(self) -> _Notes | None:
+        """Where the next call is noted when it goes out without a question, and its speed does not matter."""
+        return self._notes if not self.policy.slow_call_ms and self._monotonic() < self._trusted_until else None
 
-    def leave_free(self, error: BaseException | None) -> None:
-        """``leave`` for a call that ``is_free`` let out."""
+    def leave_free(self, notes: _Notes, error: BaseException | None) -> None:
+        """``leave`` for a call that ``enter_free`` let out."""
         if error is None:
-            self._notes.append(_FINE)
+            notes.append(_FINE)
         elif isinstance(error, self._failures):
-            self._note_failure()
+            self._note_failure(notes)
 
     def leave(self, ticket: _Ticket, error: BaseException | None) -> None:
         """``error`` is what the call raised; one that is none of ``failures`` says nothing of what is called,
@@ -164,13 +176,13 @@ class Breaker:
             self._fallback.run([self._observation(ticket.generation, letter, ticket.permit)])
         elif ticket.permit:
             self._tell([self._observation(ticket.generation, letter, ticket.permit)])
-        else:
-            self._notes.append(letter)
+        elif ticket.generation == (notes := self._notes).generation:
+            notes.append(letter)
             if failed:
                 self._tell([])
 
-    def _note_failure(self) -> None:
-        self._notes.append(Call.FAILED)
+    def _note_failure(self, notes: _Notes) -> None:
+        notes.append(Call.FAILED)
         self._tell([])
 
     def _observation(self, generation: int, calls: str, permit: str = "") -> Operation:
@@ -194,14 +206,16 @@ class Breaker:
             self._lose(error)
 
     def _take_notes(self) -> list[Operation]:
-        calls = []
+        notes, calls = self._notes, []
         with contextlib.suppress(IndexError):
             while True:
-                calls.append(self._notes.popleft())
-        return [self._observation(self._generation, "".join(calls))] if calls else []
+                calls.append(notes.popleft())
+        return [self._observation(notes.generation, "".join(calls))] if calls else []
 
     def _learn(self, standing: Standing) -> None:
-        self._generation = standing.generation
+        if standing.generation != self._notes.generation:
+            self._notes = _Notes(standing.generation)
+        self._held.learn(standing)
         trusted = standing.state in {BreakerState.CLOSED, BreakerState.DISABLED}
         self._trusted_until = self._monotonic() + TRUSTED_SECONDS if trusted else float("-inf")
 
@@ -217,7 +231,7 @@ class Breaker:
             log.warning("breaker.store_lost", breaker=self.name, error=str(error))
 
     def guard(self) -> "_Guarded":
-        """For ``with``: the body is the call. Raises ``CircuitOpen`` before it."""
+        """For ``with``: the body is the call. Raises ``CircuitOpen``."""
         return _Guarded(self)
 
     @contextlib.asynccontextmanager
@@ -245,18 +259,19 @@ class Breaker:
 
             return guarded_coroutine  # type: ignore[return-value]
 
-        monotonic, note, judges_speed = self._monotonic, self._notes.append, self.policy.slow_call_ms > 0
+        monotonic, judges_speed = self._monotonic, self.policy.slow_call_ms > 0
 
         @functools.wraps(function)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
             if judges_speed or monotonic() >= self._trusted_until:
                 return self.call(function, *args, **kwargs)
+            notes = self._notes
             try:  # as ``call`` does, without the price of passing arguments on twice
                 result = function(*args, **kwargs)
             except self._failures:
-                self._note_failure()
+                self._note_failure(notes)
                 raise
-            note(_FINE)
+            notes.append(_FINE)
             return result
 
         return guarded
@@ -265,18 +280,20 @@ class Breaker:
 class _Guarded:
     """A class: a generator of ``contextlib`` would cost four times as much."""
 
-    __slots__ = ("_breaker", "_ticket")
+    __slots__ = ("_breaker", "_notes", "_ticket")
 
     def __init__(self, breaker: Breaker) -> None:
         self._breaker = breaker
+        self._notes: _Notes | None = None
         self._ticket: _Ticket | None = None
 
     def __enter__(self) -> None:
-        if not self._breaker.is_free():
+        self._notes = self._breaker.enter_free()
+        if self._notes is None:
             self._ticket = self._breaker.enter()
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if self._ticket is None:
-            self._breaker.leave_free(error)
-        else:
+        if self._notes is not None:
+            self._breaker.leave_free(self._notes, error)
+        elif self._ticket is not None:
             self._breaker.leave(self._ticket, error)

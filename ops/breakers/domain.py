@@ -48,6 +48,9 @@ _WORDS = {
     BreakerState.METRICS_ONLY: "metrics only",
 }
 
+TROUBLED = "troubled"
+"""What lists call all states that make an entity degraded."""
+
 STATUSES: Mapping[BreakerState, Status] = {
     BreakerState.FORCED_OPEN: Status.DEGRADED,
     BreakerState.OPEN: Status.DEGRADED,

@@ -2,6 +2,9 @@
 
 import hashlib
 import re
+from typing import Any
+
+from django.db import transaction
 
 from core.audit import record_action
 from core.breaker.machine import BreakerState
@@ -32,7 +35,6 @@ def disable(*, principal: Principal, name: str, reason: str, expires_in_ms: int 
     _hold(principal, name, BreakerState.DISABLED, reason, expires_in_ms)
 
 
-@changing()
 def close(*, principal: Principal, name: str, reason: str = "") -> None:
     """Call again now, and judge by what comes. Nothing for one that is closed. Raises ``NotFound``, ``Unavailable``."""
     before = _known(principal, name, reason)
@@ -40,14 +42,12 @@ def close(*, principal: Principal, name: str, reason: str = "") -> None:
         _command(principal, "breaker.close", before, BreakerState.CLOSED, reason)
 
 
-@changing()
 def reset(*, principal: Principal, name: str, reason: str = "") -> None:
     """As ``close``, and also forget what a closed one has seen. Raises ``NotFound``, ``Unavailable``."""
     before = _known(principal, name, reason)
     _command(principal, "breaker.reset", before, BreakerState.CLOSED, reason)
 
 
-@changing()
 def _hold(principal: Principal, name: str, state: BreakerState, reason: str, expires_in_ms: int) -> None:
     principal.require(Permission.BREAKERS_MANAGE)
     if not (len(name) <= NAME_MAX and _NAME.fullmatch(name) and family_of(name) in FAMILIES):
@@ -81,7 +81,20 @@ def _check_reason(reason: str, *, wanted: bool) -> None:
 def _command(
     principal: Principal, action: str, before: Standing, state: BreakerState, reason: str, *, until_ms: int = 0
 ) -> None:
-    """The command itself comes last: a transaction that fails earlier leaves the breaker as it was."""
+    """Audited before it is given: when the answer is late, it may hold all the same."""
+    _announce(principal, action, before, after={"state": state, "until_ms": until_ms, "reason": reason})
+    told = f"{reason} ({principal.name})" if reason else f"by {principal.name}"
+    operation = Operation(before.name, policy_of(before.name), "command", state=state, until_ms=until_ms, reason=told)
+    try:
+        own_storage().run([operation])
+    except StorageLost as error:
+        _tell_unconfirmed(principal, action, before)
+        raise Unavailable("The store of the breakers did not confirm it: it may hold all the same") from error
+    _tell_pages()
+
+
+@transaction.atomic
+def _announce(principal: Principal, action: str, before: Standing, *, after: dict[str, Any]) -> None:
     record_action(
         principal=principal,
         action=action,
@@ -89,15 +102,26 @@ def _command(
         target_uid=audit_uid(before.name),
         target_name=before.name[:200],
         before={"state": before.state, "until_ms": before.until_ms, "reason": before.reason},
-        after={"state": state, "until_ms": until_ms, "reason": reason},
+        after=after,
+    )
+
+
+@changing()
+def _tell_unconfirmed(principal: Principal, action: str, before: Standing) -> None:
+    record_action(
+        principal=principal,
+        action=f"{action}.unconfirmed",
+        target_type="breaker",
+        target_uid=audit_uid(before.name),
+        target_name=before.name[:200],
+        after={"reason": "the store did not answer in time, it may hold all the same"},
     )
     mark_changed()
-    told = f"{reason} ({principal.name})" if reason else f"by {principal.name}"
-    operation = Operation(before.name, policy_of(before.name), "command", state=state, until_ms=until_ms, reason=told)
-    try:
-        own_storage().run([operation])
-    except StorageLost as error:
-        raise Unavailable("The store of the breakers does not answer") from error
+
+
+@changing()
+def _tell_pages() -> None:
+    mark_changed()
 
 
 def audit_uid(name: str) -> str:

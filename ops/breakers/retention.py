@@ -1,7 +1,7 @@
 """The removal of what is silent for long, and of the oldest transitions."""
 
 from django.db import transaction
-from django.db.models import F, Q, Window
+from django.db.models import Exists, F, OuterRef, Q, Window
 from django.db.models.functions import RowNumber
 
 from ops.breakers.models import BreakerInstance, BreakerTransition, FleetBreaker
@@ -10,6 +10,8 @@ from ops.breakers.store import add_up_again
 SILENT_INSTANCE_MS = 3_600_000
 """An instance is dropped after so long when others of its breaker are heard: programs restart under new names."""
 SILENT_BREAKER_MS = 7 * 86_400_000
+SILENT_REPORTED_MS = 3_600_000
+"""A breaker that programs report is dropped after so long: they repeat every state, so one that ended does not."""
 EMPTY_MS = 60_000
 TRANSITIONS_KEPT_MS = 90 * 86_400_000
 TRANSITIONS_PER_BREAKER = 1_000
@@ -40,9 +42,11 @@ def _drop_instances(now_ms: int) -> int:
 
 def _drop_breakers(now_ms: int) -> int:
     """With their instances; one that has none goes at once."""
+    of_source = BreakerInstance.objects.filter(breaker=OuterRef("pk"), source__isnull=False)
     is_silent = Q(fresh_until_ms__lt=now_ms - SILENT_BREAKER_MS)
+    is_reported = Q(~Exists(of_source), fresh_until_ms__lt=now_ms - SILENT_REPORTED_MS)
     is_empty = Q(instance_count=0, fresh_until_ms__lt=now_ms - EMPTY_MS)
-    silent = FleetBreaker.objects.filter(is_silent | is_empty)
+    silent = FleetBreaker.objects.filter(is_silent | is_reported | is_empty)
     with transaction.atomic():
         ids = list(silent.select_for_update().order_by("pk").values_list("pk", flat=True)[:ROWS_PER_STEP])
         gone, _ = FleetBreaker.objects.filter(pk__in=ids).delete()

@@ -12,7 +12,7 @@ from ops.breakers.definition import running_config
 from ops.breakers.domain import Sighting
 from ops.breakers.models import MESSAGE_MAX, BreakerSource, BreakerSourceState
 from ops.breakers.sources.source import BreakerSourceKind, Survey
-from ops.breakers.store import News, ensure_breakers, take_news
+from ops.breakers.store import News, ensure_breakers, place_news
 from ops.probing.probe import ProbeContext, ProbeFailed
 from ops.sampling.sampler import Sample
 from ops.scheduling.claim import Schedule, Slot
@@ -20,6 +20,7 @@ from ops.scheduling.claim import Schedule, Slot
 SCHEDULE = Schedule(table="ops_breakersourcestate", key="source_id")
 MARGIN_MS = 10_000
 """How much later than expected the news of a source may come before its breakers are unknown."""
+_NOTED = ("last_at_ms", "failure", "breakers", "left_out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +64,23 @@ class BreakerSampling:
         with transaction.atomic():
             # The catalogue is locked before the rows of sources, and these before breakers, as services do.
             ensure_breakers([item for items in news.values() for item in items], now_ms=now_ms)
-            list(
-                BreakerSourceState.objects.select_for_update(no_key=True)
-                .filter(pk__in=news)
-                .order_by("pk")
-                .values_list("pk")
-            )
+            states = BreakerSourceState.objects.select_for_update(no_key=True).filter(pk__in=news).order_by("pk")
+            rows = {row.pk: row for row in states}
             held = SCHEDULE.finish([(sample.slot.key, sample.slot.fence) for sample in samples])
             admitted = [item for key in held for item in news[key]]
-            taken = take_news(admitted, now_ms=now_ms)
-            over_limit = Counter(admitted[index].source_id for index in taken.over_limit)
-            for sample in samples:
-                if sample.slot.key in held:
-                    _note(sample, over_limit[sample.slot.key])
+            complete = {sample.slot.key for sample in samples if sample.slot.key in held and _is_complete(sample)}
+            placed = place_news(admitted, now_ms=now_ms, complete=complete)
+            over_limit = Counter(admitted[index].source_id for index in placed.taken.over_limit)
+            noted = [sample for sample in samples if sample.slot.key in held and sample.slot.key in rows]
+            for sample in noted:
+                _note(rows[sample.slot.key], sample, over_limit[sample.slot.key])
+            BreakerSourceState.objects.bulk_create(
+                [rows[sample.slot.key] for sample in noted],
+                update_conflicts=True,
+                unique_fields=["source"],
+                update_fields=_NOTED,
+            )
+            placed.write()
 
 
 def _ready(row: BreakerSource) -> ReadySource:
@@ -110,12 +115,15 @@ def _news(sample: BreakerSample) -> list[News]:
     ]
 
 
-def _note(sample: BreakerSample, over_limit: int) -> None:
+def _is_complete(sample: BreakerSample) -> bool:
+    """Whether what it did not see is gone: a program that started again has only the breakers that it called since."""
+    return isinstance(sample.seen, Survey) and not sample.seen.left_out
+
+
+def _note(row: BreakerSourceState, sample: BreakerSample, over_limit: int) -> None:
     """A look that failed leaves what is known of breakers as it is: it grows stale by itself."""
-    survey = sample.seen
-    fields: dict[str, Any] = {"last_at_ms": sample.at_ms}
+    survey, row.last_at_ms = sample.seen, sample.at_ms
     if isinstance(survey, ProbeFailed):
-        fields["failure"] = "".join(letter if letter.isprintable() else " " for letter in survey.message)[:MESSAGE_MAX]
+        row.failure = "".join(letter if letter.isprintable() else " " for letter in survey.message)[:MESSAGE_MAX]
     else:
-        fields |= {"failure": "", "breakers": len(survey.seen), "left_out": survey.left_out + over_limit}
-    BreakerSourceState.objects.filter(pk=sample.slot.key).update(**fields)
+        row.failure, row.breakers, row.left_out = "", len(survey.seen), survey.left_out + over_limit

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from entities.lifecycle import lock_catalogue
 from entities.models import Entity
@@ -77,18 +77,51 @@ def ensure_breakers(news: Sequence[News], *, now_ms: int) -> None:
     FleetBreaker.objects.bulk_create(new, ignore_conflicts=True)
 
 
+@dataclass(slots=True)
+class Placed:
+    """News in their places, with their breakers locked; ``write`` stores them and belongs at the end of the
+    transaction: it takes the platform's next number."""
+
+    taken: Taken = field(default_factory=Taken)
+    writing: Writing | None = None
+    breakers: Collection[FleetBreaker] = ()
+    instances: Collection[BreakerInstance] = ()
+
+    def write(self) -> None:
+        if self.writing is not None:
+            self.writing.write(self.breakers, self.instances)
+
+
 @transaction.atomic
 def take_news(news: Sequence[News], *, now_ms: int) -> Taken:
-    """Store them, those of one instance in the order of their time, whatever the order they come in.
+    """``place_news``, and write them."""
+    placed = place_news(news, now_ms=now_ms)
+    placed.write()
+    return placed.taken
+
+
+def place_news(news: Sequence[News], *, now_ms: int, complete: Collection[int] = ()) -> Placed:
+    """Put them in the order of their time for each instance, whatever the order they come in. In a transaction.
 
     News that are not newer than what is known of their instance change nothing, so the same may come again. Those of
-    a breaker that ``ensure_breakers`` did not create are over the limit.
+    a breaker that ``ensure_breakers`` did not create are over the limit. ``complete`` are sources that told here of
+    all that they know: what else they told of before is forgotten.
     """
+    told = {(item.source_id, item.sighting.breaker, item.sighting.instance) for item in news}
+    gone = _breakers_not_told(told, complete)
+    if not (news or gone):
+        return Placed()
     taken, writing = Taken(), Writing(now_ms)
-    if not news:
-        return taken
-    breakers = _named(_locked(), {(item.entity_id, item.sighting.breaker): None for item in news}.keys())
-    instances = _instances_of([breaker.pk for breaker in breakers.values()])
+    locked = _lock({(item.entity_id, item.sighting.breaker) for item in news}, gone)
+    breakers = {(breaker.entity_id, breaker.name): breaker for breaker in locked}
+    instances = _instances_of([breaker.pk for breaker in locked])
+    names = {breaker.pk: breaker.name for breaker in locked}
+    forgotten = [
+        key
+        for key, row in instances.items()
+        if row.source_id in complete and (row.source_id, names[row.breaker_id], row.instance) not in told
+    ]
+    writing.forgotten = [instances.pop(key) for key in forgotten]
     room = _InstanceRoom({item.entity_id for item in news})
     for index in sorted(range(len(news)), key=lambda index: news[index].sighting.position):
         item = news[index]
@@ -109,8 +142,7 @@ def take_news(news: Sequence[News], *, now_ms: int) -> Taken:
         else:
             _follow(known, item, writing)
             writing.changed[key] = known
-    writing.write(breakers.values(), instances.values())
-    return taken
+    return Placed(taken, writing, locked, instances.values())
 
 
 @transaction.atomic
@@ -151,6 +183,21 @@ def add_up_again(breaker_ids: Collection[int], *, now_ms: int) -> None:
 
 def _locked() -> QuerySet[FleetBreaker]:
     return FleetBreaker.objects.select_for_update(of=("self",), no_key=True)
+
+
+def _breakers_not_told(told: Collection[tuple[int | None, str, str]], complete: Collection[int]) -> set[int]:
+    """The breakers that lose an instance; which one is judged once they are locked."""
+    known = BreakerInstance.objects.filter(source_id__in=complete)
+    rows = known.values_list("breaker_id", "source_id", "breaker__name", "instance") if complete else ()
+    return {row[0] for row in rows if row[1:] not in told}
+
+
+def _lock(keys: Collection[_Key], ids: Collection[int]) -> list[FleetBreaker]:
+    """Those of the names and those of the primary keys, in one order."""
+    named = Q(entity_id__in={key[0] for key in keys}, name__in={key[1] for key in keys})
+    wanted = FleetBreaker.objects.filter(named | Q(pk__in=ids)).values_list("pk", "entity_id", "name")
+    found = [pk for pk, entity_id, name in wanted if (entity_id, name) in keys or pk in ids]
+    return list(_locked().filter(pk__in=found).order_by("pk"))
 
 
 def _named(breakers: QuerySet[FleetBreaker], keys: Collection[_Key]) -> dict[_Key, FleetBreaker]:

@@ -33,6 +33,7 @@ class Writing:
     now_ms: int
     changed: dict[InstanceKey, BreakerInstance] = field(default_factory=dict)
     transitions: list[BreakerTransition] = field(default_factory=list)
+    forgotten: list[BreakerInstance] = field(default_factory=list)
 
     def move(self, instance: BreakerInstance, state: BreakerState, at_ms: int, *, is_first: bool = False) -> None:
         before = "" if is_first else instance.state
@@ -47,6 +48,8 @@ class Writing:
 
     def write(self, breakers: Iterable[FleetBreaker], instances: Iterable[BreakerInstance]) -> None:
         """``breakers`` are locked by the caller, ``instances`` are all that they have; one without any is removed."""
+        if self.forgotten:
+            BreakerInstance.objects.filter(pk__in=[instance.pk for instance in self.forgotten]).delete()
         if self.changed:
             BreakerInstance.objects.bulk_create(
                 self.changed.values(), update_conflicts=True, unique_fields=_KEY, update_fields=_WRITTEN
@@ -72,7 +75,7 @@ class Writing:
 
     def _number(self, breakers: Iterable[FleetBreaker], moved: set[int]) -> None:
         """Give what pages show differently the platform's next number; last, as its row is everybody's."""
-        shown = moved | {transition.breaker_id for transition in self.transitions}
+        shown = moved | {row.breaker_id for row in self.transitions} | {row.breaker_id for row in self.forgotten}
         if shown:
             revision = take_revision()
             for breaker in breakers:

@@ -13,7 +13,7 @@ from core.errors import NotFound
 from core.pagination import Page
 from core.permissions import Principal
 from core.templatetags.display import since, until
-from ops.breakers.domain import RANKS, BreakerState
+from ops.breakers.domain import RANKS, STATUSES, TROUBLED, BreakerState
 from ops.breakers.own_selectors import OwnBreakerRow, own_breakers
 from ops.breakers.selectors import DEFAULT_SORT, BreakerRow, breaker_rows, state_counts
 from ops.breakers.selectors.counts import entities_with_breakers
@@ -42,12 +42,15 @@ from ops.dashboard.lists import (
     sorted_columns,
 )
 from ops.dashboard.rows import join_rows
+from ops.signals.domain import Status
 
 PAGE_SIZE = 50
 OWN_SHOWN = 10
 """Our own breakers below those of the fleet; all of them are one click away."""
 KINDS = ("fleet", "ours")
 STATES = tuple(sorted(BreakerState, key=lambda state: -RANKS[state]))
+CHOICES = (TROUBLED, *(state.value for state in STATES))
+_TROUBLE = frozenset(state.value for state in STATES if STATUSES[state] is Status.DEGRADED)
 _COLUMNS = (
     ("trouble", "State", ""),
     ("name", "Breaker", ""),
@@ -64,7 +67,7 @@ def list_breakers(query: QueryDict, *, path: str, principal: Principal) -> dict[
     q, entity, kind = plain(query, "q")[:100].strip(), plain(query, "entity")[:200], plain(query, "kind")
     kind = kind if kind in KINDS else ""
     state = plain(query, "state")
-    state = state if state in set(BreakerState) else ""
+    state = state if state in {*BreakerState, TROUBLED} else ""
     own = own_breakers(principal=principal)
     found = [] if entity or kind == "fleet" else [row for row in own.rows if q.lower() in row.name.lower()]
     counts: Counter[str] = Counter(row.state for row in found)
@@ -72,7 +75,9 @@ def list_breakers(query: QueryDict, *, path: str, principal: Principal) -> dict[
     if kind != "ours":
         listing, fleet = _fleet(query, path, principal=principal, state=state, entity=entity, q=q)
         counts.update(fleet)
-    ours = [row for row in found if not state or row.state == state]
+    total = counts.total()
+    counts[TROUBLED] = sum(counts[word] for word in _TROUBLE)
+    ours = [row for row in found if not state or row.state == state or (state == TROUBLED and row.state in _TROUBLE)]
     shown = ours if kind == "ours" else ours[:OWN_SHOWN]
     return {
         **listing,
@@ -85,8 +90,8 @@ def list_breakers(query: QueryDict, *, path: str, principal: Principal) -> dict[
         "filters": Filters(
             q=q,
             status=state,
-            total=counts.total(),
-            statuses=[StatusChoice(word.value, counts[word]) for word in STATES if counts[word] or word.value == state],
+            total=total,
+            statuses=[StatusChoice(word, counts[word]) for word in CHOICES if counts[word] or word == state],
             choices=offer(
                 choose("entity", "Entity", entity, entities_with_breakers()),
                 Choice("kind", "Fleet and ours", kind, KINDS) if own.rows or kind else None,
@@ -94,7 +99,10 @@ def list_breakers(query: QueryDict, *, path: str, principal: Principal) -> dict[
             clear_url=path,
             word="state",
         ),
-        "chips": [(word.value, state_words(word).capitalize(), state_glyph(word)) for word in STATES],
+        "chips": [
+            (TROUBLED, "In trouble", ""),
+            *((word.value, state_words(word).capitalize(), state_glyph(word)) for word in STATES),
+        ],
     }
 
 

@@ -11,6 +11,7 @@ from core.secrets import MASK
 
 SHOWN_FIELDS = 4
 VERBS = {
+    "unconfirmed": "had no answer about",
     "create": "created",
     "update": "changed",
     "delete": "deleted",

@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 
 from core.durations import describe_duration_ms
 from core.permissions import Principal
+from ops.breakers.domain import TROUBLED
 from ops.breakers.selectors import breaker_totals
 from ops.dashboard.sparkline import draw_bars, draw_sparkline
 from ops.errors.selectors import error_totals
@@ -90,7 +91,7 @@ def _breakers() -> Tile:
     status = "degraded" if totals.troubled else "unknown" if totals.states.get("unknown") else "healthy"
     return Tile(
         title="Breakers",
-        url=reverse("breaker-list"),
+        url=f"{reverse('breaker-list')}?state={TROUBLED}" if totals.troubled else reverse("breaker-list"),
         status=status if totals.total else "paused",
         figure=parts[0] if parts else f"{totals.total:,} closed" if totals.total else "No breaker",
         note=", ".join(parts[1:]) or (f"opened {opened:,} times in 24 h" if totals.total else "None is reported yet"),
@@ -104,7 +105,7 @@ def _errors() -> Tile:
     return Tile(
         title="Errors",
         url=reverse("error-list"),
-        status="degraded" if totals.new else "healthy" if is_known else "paused",
+        status="degraded" if totals.troubled else "healthy" if is_known else "paused",
         figure=f"{totals.last_hour:,} in the last hour" if is_known else "No error",
         note=f"{totals.open:,} open, {totals.new:,} new today" if is_known else "None was reported yet",
         trend=draw_sparkline(totals.hourly) if is_known else "",

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import structlog
 
 from core.breaker.guard import ALONE_CALLS, STORE_RETRY_SECONDS
+from core.breaker.held import HeldOpen
 from core.breaker.machine import BreakerState, Call, Policy
 from core.breaker.registry import FAMILIES
 from core.breaker.storage import MemoryStorage, Operation, Standing, Storage, StorageLost
@@ -98,6 +99,7 @@ class TargetBreakers:
         self._watched: dict[str, _Watch] = {}
         self._notes: defaultdict[Leave, str] = defaultdict(str)
         self._forced: frozenset[str] = frozenset()
+        self._held = HeldOpen(monotonic)
         self._forced_until = self._alone_until = float("-inf")
 
     def is_watching(self) -> bool:
@@ -142,6 +144,8 @@ class TargetBreakers:
             target = question.name.removeprefix(_PREFIX)
             found = standings.setdefault(target, _Standing(answer, [], is_shared))
             found.last = answer
+            if is_shared:
+                self._learn_forced(target, answer)
             if answer.admitted and answer.state is BreakerState.HALF_OPEN:
                 found.permits.append(question.permit)
         return standings
@@ -159,6 +163,8 @@ class TargetBreakers:
     def _answer(self, target: str, standing: _Standing | None) -> Leave | Refusal:
         if standing is None:
             return Leave(target)
+        if not standing.is_shared and (refusal := self._refuse_forced(target)) is not None:
+            return refusal
         now, last = self._monotonic(), standing.last
         watch = self._watched.setdefault(target, _Watch(0.0))
         if last.state is not BreakerState.CLOSED:
@@ -177,6 +183,21 @@ class TargetBreakers:
                 return Refusal(f"not asked: {target} is failing, and {len(watch.out)} are asking it; {again}", AGAIN_MS)
             watch.out.append(now + POLICY.lease_ms / 1_000)
         return Leave(target, last.generation, standing.permits.pop() if standing.permits else "")
+
+    def _learn_forced(self, target: str, standing: Standing) -> None:
+        self._held.learn(standing)
+        is_forced = standing.state is BreakerState.FORCED_OPEN
+        self._forced = self._forced | {target} if is_forced else self._forced - {target}
+
+    def _refuse_forced(self, target: str) -> Refusal | None:
+        """Without the store: an operator's word holds to its end, and where that was not read, until it is."""
+        if target not in self._forced:
+            return None
+        if _full(target) in self._held:
+            held = self._held.standing_of(_full(target))
+            return None if held is None else _refuse(target, held, "")
+        message = f"not asked: an operator has stopped calls to {target}, and the shared record is out of reach"
+        return Refusal(message, AGAIN_MAX_MS, by_operator=True)
 
     def _look_for_forced(self) -> None:
         now = self._monotonic()

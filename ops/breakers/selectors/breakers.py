@@ -13,7 +13,7 @@ from core.pagination import Page, SortKey, cut_page, decode_cursor, seek
 from core.permissions import Permission, Principal
 from entities.selectors import find_entity
 from ops.breakers.definition import actions_of
-from ops.breakers.domain import OPEN_STATES, RANKS, Action, BreakerState
+from ops.breakers.domain import OPEN_STATES, RANKS, TROUBLED, Action, BreakerState
 from ops.breakers.models import BreakerInstance, BreakerSource, BreakerTransition, FleetBreaker
 from ops.breakers.selectors import effective
 from ops.breakers.selectors.rows import (
@@ -159,7 +159,7 @@ def _narrowed(entity_ref: str | None, q: str, now_ms: int) -> QuerySet[FleetBrea
 def _in_state(breakers: Any, state: str | None) -> Any:
     if state is None:
         return breakers
-    wanted = [found for found in BreakerState if (_is_trouble(found) if state == "troubled" else found == state)]
+    wanted = [found for found in BreakerState if (_is_trouble(found) if state == TROUBLED else found == state)]
     return breakers.filter(rank__in=[RANKS[found] for found in wanted])
 
 

@@ -15,10 +15,12 @@ TREND_HOURS = 24
 
 @dataclass(frozen=True, slots=True)
 class ErrorTotals:
-    """``open`` counts open groups, ``new`` those first seen in the last day, ``hourly`` the events of each hour."""
+    """``open`` counts open groups, ``new`` those of them first seen in the last day, ``troubled`` those that make their
+    entity degraded, ``hourly`` the events of each hour."""
 
     open: int
     new: int
+    troubled: int
     last_hour: int
     hourly: tuple[int, ...]
 
@@ -29,14 +31,18 @@ def error_totals(*, entity_ids: Collection[int] | None = None) -> ErrorTotals:
     if entity_ids is not None:
         groups = groups.filter(entity_id__in=entity_ids)
     now = now_ms()
-    counts = groups.aggregate(open=Count("id"), new=Count("id", filter=Q(first_seen_ms__gt=now - 86_400_000)))
+    counts = groups.aggregate(
+        open=Count("id"),
+        new=Count("id", filter=Q(first_seen_ms__gt=now - 86_400_000)),
+        troubled=Count("id", filter=Q(trouble__gt="")),
+    )
     running = now - now % HOUR_MS
     hours = ErrorCount.objects.filter(hour_ms__gt=running - TREND_HOURS * HOUR_MS)
     if entity_ids is not None:
         hours = hours.filter(group_id__in=ErrorGroup.objects.filter(entity_id__in=entity_ids).values("id"))
     per_hour = dict(hours.values_list("hour_ms").annotate(total=Sum("events")))
     hourly = tuple(per_hour.get(running - back * HOUR_MS, 0) for back in reversed(range(TREND_HOURS)))
-    return ErrorTotals(counts["open"], counts["new"], events_in_last_hour(hourly, now), hourly)
+    return ErrorTotals(**counts, last_hour=events_in_last_hour(hourly, now), hourly=hourly)
 
 
 def new_group_count() -> int:

@@ -146,6 +146,43 @@ def test_successes_are_told_together_and_none_is_lost(target: Target) -> None:
     assert standing.window.calls >= 50
 
 
+@pytest.mark.parametrize("way", ["call", "decorator", "guard", "aguard"])
+@pytest.mark.parametrize("fails", [True, False])
+@pytest.mark.parametrize("slow_call_ms", [0, 60_000])
+def test_a_call_reports_to_the_generation_it_began_in(way: str, fails: bool, slow_call_ms: int) -> None:
+    clock = [100.0]
+    policy, storage = Policy(window_calls=100, slow_call_ms=slow_call_ms), MemoryStorage()
+    breaker = Breaker("b", policy, storage, failures=(ConnectionError,), monotonic=lambda: clock[0])
+    breaker.call(len, "")
+
+    def spanning() -> None:
+        storage.run([Operation("b", policy, "command", state=BreakerState.CLOSED)])
+        clock[0] += 2.0
+        breaker.leave(breaker.enter(), ValueError())  # another call of this process learns of the new generation
+        if fails:
+            raise ConnectionError("refused")
+
+    async def awaited() -> None:
+        async with breaker.aguard():
+            spanning()
+
+    with contextlib.suppress(ConnectionError):
+        match way:
+            case "call":
+                breaker.call(spanning)
+            case "decorator":
+                breaker(spanning)()
+            case "guard":
+                with breaker.guard():
+                    spanning()
+            case "aguard":
+                asyncio.run(awaited())
+    clock[0] += 2.0
+    breaker.enter()
+    (standing,) = storage.run([Operation("b", policy)])
+    assert (standing.generation, standing.window.calls) == (1, 0)
+
+
 def _call_half_open(name: str, url: str, start: Callable[[], None], let_through: object) -> None:
     breaker = Breaker(name, HALF_OPEN_POLICY, RedisStorage(url))
     start()
@@ -212,3 +249,26 @@ def test_a_store_that_comes_back_is_used_again(target: Target) -> None:
     storage.run([Operation("b", POLICY, "command", state=BreakerState.FORCED_OPEN, reason="maintenance")])
     with pytest.raises(CircuitOpen, match="maintenance"):
         breaker.call(target)
+
+
+@pytest.mark.parametrize("until_ms", [60_000, 0])
+def test_what_an_operator_opened_stays_open_when_the_store_is_lost_right_after(until_ms: int) -> None:
+    clock = [100.0]
+    storage = MemoryStorage(lambda: 1_000)
+    breaker = Breaker("b", POLICY, storage, monotonic=lambda: clock[0])
+    ends = 1_000 + until_ms if until_ms else 0
+    force = Operation("b", POLICY, "command", state=BreakerState.FORCED_OPEN, until_ms=ends, reason="moving")
+    storage.run([force])
+    with pytest.raises(CircuitOpen, match="moving"):
+        breaker.enter()
+    breaker._shared = LostStorage()
+    clock[0] += 59.0
+    with pytest.raises(CircuitOpen, match="moving") as refused:
+        breaker.enter()
+    assert refused.value.retry_at_ms == ends
+    clock[0] += 1.0
+    if until_ms:
+        assert breaker.call(len, "four") == 4
+    else:
+        with pytest.raises(CircuitOpen, match="moving"):
+            breaker.enter()

@@ -1,12 +1,13 @@
 """Our own breakers in the hands of operators: commands, what is shown, what is told."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 import structlog
 from django.conf import settings
+from django.db import connection
 from django.test import Client
 from prometheus_client import REGISTRY
 
@@ -14,7 +15,7 @@ from core.breaker import registry
 from core.breaker.guard import CircuitOpen
 from core.breaker.machine import BreakerState
 from core.breaker.redis_storage import RedisStorage
-from core.breaker.storage import Operation, Standing
+from core.breaker.storage import Operation, Standing, StorageLost
 from core.clock import now_ms, to_ms
 from core.errors import NotFound, PermissionDenied, Unavailable, ValidationFailed
 from core.models import AuditEntry
@@ -89,6 +90,28 @@ def test_without_the_store_it_is_said(client_of: Any, operator: Principal, viewe
     assert api(client_of(Role.OPERATOR), f"/breakers/own/{name}/close", "post").status_code == 503
     tell_own_transitions()  # does not raise
     assert "quarterdeck_own_breaker_store_up 0\n" in Client().get("/metrics").content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_command_whose_answer_is_late_stays_in_the_audit(
+    operator: Principal, name: str, storage: RedisStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, in_transaction = storage.run, []
+
+    def run_late(operations: Sequence[Operation]) -> list[Standing]:
+        done = run(operations)
+        if operations[0].does == "command":
+            in_transaction.append(connection.in_atomic_block)
+            raise StorageLost("timed out")
+        return done
+
+    monkeypatch.setattr(storage, "run", run_late)
+    with pytest.raises(Unavailable, match="may hold"):
+        own_services.force_open(principal=operator, name=name, reason="moving house")
+    assert in_transaction == [False]
+    assert standing(name).state is BreakerState.FORCED_OPEN
+    entries = AuditEntry.objects.filter(target_name=name).order_by("id")
+    assert [entry.action for entry in entries] == ["breaker.force_open", "breaker.force_open.unconfirmed"]
 
 
 @pytest.mark.parametrize(

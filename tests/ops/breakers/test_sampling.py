@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from core.clock import now_ms
 from core.errors import Conflict, Unavailable, ValidationFailed
 from core.models import AuditEntry
 from core.permissions import Principal, Role
+from core.revision import current_revision
 from core.secrets import MASK
 from entities.domain import Lifecycle
 from entities.models import Entity
@@ -27,7 +30,7 @@ from ops.breakers.models import (
     BreakerTransition,
     FleetBreaker,
 )
-from ops.breakers.retention import SILENT_BREAKER_MS, SILENT_INSTANCE_MS, prune_breakers
+from ops.breakers.retention import SILENT_BREAKER_MS, SILENT_INSTANCE_MS, SILENT_REPORTED_MS, prune_breakers
 from ops.breakers.sampling import BreakerSampling
 from ops.breakers.tasks import sample
 from ops.journal.models import JournalEntry
@@ -108,6 +111,55 @@ def test_a_source_that_fails_leaves_its_breakers_to_silence(program: Program, ad
     look()
     assert FleetBreaker.objects.get(name="cards").state == "open"
     assert BreakerSourceState.objects.get().failure == ""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_left_the_page_is_forgotten_and_comes_back(program: Program, add: Add, look: Look) -> None:
+    with run_program(resilience4j(mails="open")) as other:
+        add(program.url, instance="a")
+        add(other.url, name="other", instance="b")
+        look()
+        before = current_revision()
+        program.show(resilience4j(news="closed"))  # it started again
+        look()
+        assert set(BreakerInstance.objects.values_list("breaker__name", "instance")) == {("mails", "b"), ("news", "a")}
+        mails = FleetBreaker.objects.get(name="mails")
+        assert (mails.state, mails.instance_count, mails.silent) == ("open", 1, 0)
+        assert not FleetBreaker.objects.filter(name="cards").exists()
+        assert current_revision() > before
+        program.show("")
+        before = current_revision()
+        look()
+        assert set(FleetBreaker.objects.values_list("name", flat=True)) == {"mails"}
+        assert current_revision() > before
+        program.show(resilience4j(cards="open"))
+        look()
+        assert FleetBreaker.objects.get(name="cards").state == "open"
+        program.status = 500
+        look()
+        assert FleetBreaker.objects.filter(name="cards").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_look_that_left_something_out_forgets_nothing(program: Program, add: Add, look: Look) -> None:
+    add(program.url)
+    look()
+    program.show(resilience4j(**{"a" * 201: "closed"}))
+    look()
+    assert BreakerSourceState.objects.get().left_out == 1
+    assert set(FleetBreaker.objects.values_list("name", flat=True)) == {"cards", "mails"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_sources_are_noted_in_one_statement_before_the_number_is_taken(program: Program, add: Add, look: Look) -> None:
+    for name in ("x", "y", "z"):
+        add(program.url, name=name, instance=name)
+    with CaptureQueriesContext(connection) as captured:
+        assert look() == 3
+    statements = [query["sql"] for query in captured]
+    (number,) = (index for index, sql in enumerate(statements) if "core_revision" in sql)
+    (note,) = (index for index, sql in enumerate(statements) if "breakersourcestate" in sql and '"left_out" = ' in sql)
+    assert note < number
 
 
 @pytest.mark.django_db(transaction=True)
@@ -305,12 +357,24 @@ def test_what_is_silent_for_long_is_dropped(report: Callable[..., Any]) -> None:
     later = now + SILENT_INSTANCE_MS + 60_000
     prune_breakers(now_ms=later)
     assert list(BreakerInstance.objects.order_by("id").values_list("breaker__name", "instance")) == [
-        ("cards", "b"), ("old", "a"),
+        ("cards", "b"),
     ]  # fmt: skip
-    assert FleetBreaker.objects.get(name="cards").state == "closed"
-    prune_breakers(now_ms=now + SILENT_BREAKER_MS + 60_000)
-    assert list(FleetBreaker.objects.values_list("name", flat=True)) == ["cards"]
+    assert FleetBreaker.objects.get().state == "closed"
     assert set(BreakerTransition.objects.values_list("breaker_id", flat=True)) == {FleetBreaker.objects.get().pk}
+
+
+@pytest.mark.django_db
+def test_what_a_source_told_of_is_kept_for_days_of_silence(
+    add: Add, report: Callable[..., Any], entity: Entity
+) -> None:
+    add("http://127.0.0.1:9102/metrics")
+    now = now_ms()
+    report(item("open", ttl="10s"))
+    BreakerInstance.objects.update(source=BreakerSource.objects.get())
+    prune_breakers(now_ms=now + SILENT_REPORTED_MS + 60_000)
+    assert FleetBreaker.objects.exists()
+    prune_breakers(now_ms=now + SILENT_BREAKER_MS + 60_000)
+    assert not FleetBreaker.objects.exists()
 
 
 @pytest.mark.django_db

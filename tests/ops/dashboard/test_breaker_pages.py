@@ -9,8 +9,11 @@ from django.test import Client
 
 from core.breaker.registry import own_storage
 from core.clock import now_ms
-from core.permissions import Role
+from core.permissions import Role, system_principal
+from entities.models import Entity
 from ops.breakers.models import BreakerSource, BreakerSourceState, FleetBreaker
+from ops.dashboard.tiles import forget_tiles, read_tiles
+from ops.errors.models import ErrorGroup
 from tests.breakers import OWN_CLOSED, OWN_OPEN, add_breakers, item, report
 from tests.entities.catalogue import add_entity
 from tests.fleet import HOSTILE, add_fleet
@@ -58,6 +61,36 @@ def test_the_list_has_those_in_trouble_first_and_our_own_below(client_of: Client
     assert '2<span class="vh"> open</span>' in content
 
 
+def test_the_tile_leads_to_those_in_trouble(client_of: ClientOf, breakers: None) -> None:
+    forget_tiles()
+    assert 'href="/breakers?state=troubled"' in text(client_of(Role.VIEWER), "/")
+    assert "In trouble" in text(client_of(Role.VIEWER), "/breakers")
+    FleetBreaker.objects.all().delete()
+    forget_tiles()
+    assert "state=troubled" not in text(client_of(Role.VIEWER), "/")
+
+
+@pytest.mark.parametrize(("trouble", "status"), [("", "healthy"), ("new", "degraded")])
+def test_new_errors_alone_do_not_colour_their_tile(db: None, trouble: str, status: str) -> None:
+    add_entity("payments-api")
+    entity, now = Entity.objects.get(), now_ms()
+    ErrorGroup.objects.create(
+        entity=entity,
+        title="x",
+        trouble=trouble,
+        events=1,
+        first_seen_ms=now,
+        last_seen_ms=now,
+        digest="f",
+        digest_version=1,
+        level="error",
+    )
+    forget_tiles()
+    tiles = read_tiles(principal=system_principal("test"), stamp="")
+    assert [tile.status for tile in tiles if tile.title == "Errors"] == [status]
+    forget_tiles()
+
+
 def test_nothing_that_a_program_said_reaches_the_page_as_html(client_of: ClientOf, breakers: None) -> None:
     client = client_of(Role.ADMIN)
     for path in ("/breakers", address(HOSTILE), "/entities/payments-api", f"/breakers?q={HOSTILE}"):
@@ -71,6 +104,7 @@ def test_nothing_that_a_program_said_reaches_the_page_as_html(client_of: ClientO
     [
         ("state=open", ["card-gateway"], ["fraud-score", OWN_CLOSED, "index"]),
         ("state=metrics_only", ["mail"], ["card-gateway", OWN_OPEN]),
+        ("state=troubled", ["card-gateway", "fraud-score", OWN_OPEN], ["index", "warehouse", OWN_CLOSED]),
         ("entity=search", ["index"], ["card-gateway", OWN_OPEN]),
         ("entity=nothing", [], ["card-gateway", OWN_OPEN]),
         ("kind=fleet", ["card-gateway"], [OWN_OPEN]),

@@ -191,6 +191,47 @@ def test_what_operators_stopped_is_refused_by_those_who_never_saw_it_fail(
     assert isinstance(leave, Leave)
 
 
+def test_what_operators_stopped_stays_so_when_the_store_is_lost_right_after(
+    breakers: TargetBreakers, store: Store, clock: Clock
+) -> None:
+    force_open(store, clock, seconds=60)
+    assert breakers.is_watching()
+    store.is_lost = True
+    (refusal, leave) = ask(breakers, TARGET, OTHER)
+    assert isinstance(refusal, Refusal)
+    assert refusal.by_operator
+    assert leave == Leave(OTHER)
+
+
+def test_what_operators_stopped_ends_in_time_while_the_store_is_lost(
+    breakers: TargetBreakers, store: Store, clock: Clock
+) -> None:
+    force_open(store, clock, seconds=60)
+    ask(breakers, TARGET)
+    store.is_lost = True
+    clock.seconds += 50
+    (refusal,) = ask(breakers, TARGET)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.by_operator, refusal.again_ms) == (True, 10_000)
+    assert refusal.message.endswith("moving")
+    clock.seconds += 10
+    (leave,) = ask(breakers, TARGET)
+    assert isinstance(leave, Leave)
+
+
+def test_what_operators_closed_again_is_not_refused_when_the_store_is_lost(
+    breakers: TargetBreakers, store: Store, clock: Clock
+) -> None:
+    force_open(store, clock, seconds=600)
+    ask(breakers, TARGET)
+    store.run([Operation(f"target:{TARGET}", POLICY, "command", state=BreakerState.CLOSED)])
+    clock.seconds += FORCED_SECONDS
+    breakers.is_watching()
+    store.is_lost = True
+    (leave,) = ask(breakers, TARGET)
+    assert isinstance(leave, Leave)
+
+
 def test_without_the_store_a_process_judges_by_itself_and_asks_again_later(
     breakers: TargetBreakers, store: Store, clock: Clock
 ) -> None:

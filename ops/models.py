@@ -31,6 +31,7 @@ from ops.health.models import (
 )
 from ops.journal.models import JournalEntry
 from ops.queues.models import (
+    PausedConsumer,
     Queue,
     QueueRollup,
     QueueSample,
@@ -61,6 +62,7 @@ __all__ = [
     "Heartbeat",
     "HourlyRollup",
     "JournalEntry",
+    "PausedConsumer",
     "Queue",
     "QueueRollup",
     "QueueSample",

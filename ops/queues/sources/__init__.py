@@ -16,7 +16,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _ABILITIES: tuple[tuple[type, tuple[str, ...]], ...] = (
     (Peekable, ("peek",)),
     (Purgeable, ("purge",)),
-    (Pausable, ("pause", "resume")),
+    (Pausable, ("consumers", "pause", "resume")),
     (DeadLettered, ("peek_dead", "retry_dead", "discard_dead")),
 )
 COMMON_FIELDS = frozenset(

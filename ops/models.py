@@ -31,6 +31,7 @@ from ops.health.models import (
 )
 from ops.journal.models import JournalEntry
 from ops.queues.models import (
+    PausedConsumer,
     Queue,
     QueueRollup,
     QueueSample,
@@ -62,6 +63,7 @@ __all__ = [
     "Heartbeat",
     "HourlyRollup",
     "JournalEntry",
+    "PausedConsumer",
     "Queue",
     "QueueRollup",
     "QueueSample",

@@ -1,4 +1,4 @@
-"""Celery's remote control over a Redis or Valkey: one question to all workers, their answers in bounded time.
+"""Celery's remote control over a Redis or Valkey: one question to workers, their answers in bounded time.
 
 It speaks kombu's way of using Redis (``kombu.pidbox`` and the fanout of ``kombu.transport.redis``): the question is
 published to the channel of the exchange ``celery.pidbox``, answers come to a list of our own, made known by a binding.
@@ -8,7 +8,7 @@ import asyncio
 import base64
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,12 +28,21 @@ _REPLY_EXCHANGE = "reply.celery.pidbox"
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A command of remote control such as ``active_queues``; ``keyprefix`` is kombu's ``global_keyprefix``."""
+    """A command of remote control such as ``active_queues``; ``keyprefix`` is kombu's ``global_keyprefix``.
+
+    ``destination`` names the workers that follow it, None is all of them. Raises ``ValueError`` for an empty one, which
+    every worker would follow.
+    """
 
     method: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     database: int = 0
     keyprefix: str = ""
+    destination: Sequence[str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.destination is not None and not self.destination:
+            raise ValueError("a question to no worker would be one to all")
 
 
 @dataclass(slots=True)
@@ -79,11 +88,11 @@ async def _collect(
 
 
 def _message(question: Question, address: str) -> str:
-    """As kombu publishes it, to all workers; answered to the routing key ``address``."""
+    """As kombu publishes it; answered to the routing key ``address``. Who is meant, each worker judges for itself."""
     body = {
         "method": question.method,
         "arguments": dict(question.arguments),
-        "destination": None,
+        "destination": None if question.destination is None else list(question.destination),
         "pattern": None,
         "matcher": None,
         "ticket": str(uuid.uuid4()),

@@ -69,6 +69,21 @@ class QueueState(Scheduled):
         return f"state of queue {self.pk}"
 
 
+class PausedConsumer(models.Model):
+    """A consumer that was told to stop, and is told when the queue goes on. ``place`` and ``name`` are its source's."""
+
+    queue = models.ForeignKey(Queue, on_delete=models.CASCADE, related_name="paused_consumers")
+    place = models.CharField(max_length=700)
+    name = models.CharField(max_length=255)
+
+    class Meta:
+        app_label = "ops"
+        constraints = [models.UniqueConstraint(fields=["queue", "place", "name"], name="consumer_paused_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class QueueSample(models.Model):
     """One lean row per (queue, slot)."""
 

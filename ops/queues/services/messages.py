@@ -27,9 +27,10 @@ from ops.queues.models import Queue
 from ops.queues.payloads import shown_body, shown_headers
 from ops.queues.prepared import PreparedQueue, prepare_queue
 from ops.queues.services import schedule
+from ops.queues.services.consumers import forget_paused, paused_consumers, remember_paused
 from ops.queues.services.records import audit_queue_action, find_queue, note_queue_action
 from ops.queues.sources.abilities import abilities_of
-from ops.queues.sources.source import Message
+from ops.queues.sources.source import Consumer, Message
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +39,7 @@ PEEK_MAX = 100
 KEYS_MAX = 1_000
 KEY_MAX_LENGTH = 500
 CONTAINS_MAX_LENGTH = 200
+CONSUMERS_TOLD = 100
 FAILED = "failed"
 """What the timeline says of an action of which it is not known how far it came."""
 
@@ -91,15 +93,47 @@ def purge(*, principal: Principal, uid: str, confirm: str) -> int:
 
 
 def pause_consumers(*, principal: Principal, uid: str) -> int:
-    """Stop consuming; how many consumers took notice. Raises as ``peek``."""
-    asked = _Action("queue.pause_consumers", "pause", lambda source, *to: source.pause(*to))
-    return asked.run(principal, _find(principal, uid))
+    """Have those stop that consume; how many took notice. Raises as ``peek``, and ``Conflict`` when none is known.
+
+    They are remembered before they are told.
+    """
+    queue = _find(principal, uid)
+    finding = _Action("queue.pause_consumers", "pause", lambda source, *to: source.consumers(*to))
+    found: Sequence[Consumer] = finding.ask(queue)
+    if not found:
+        raise Conflict(f"{queue.name}: no consumer of it answers")
+    remember_paused(queue, found)
+
+    async def pause(source: Any, *to: Any) -> int:
+        return len(await source.pause(*to, found))
+
+    return replace(finding, call=pause).run(principal, queue, consumers=_names(found))
 
 
 def resume_consumers(*, principal: Principal, uid: str) -> int:
-    """Consume again; how many consumers took notice. Raises as ``peek``."""
-    asked = _Action("queue.resume_consumers", "resume", lambda source, *to: source.resume(*to))
-    return asked.run(principal, _find(principal, uid))
+    """Have those consume again that were paused from here; how many took notice.
+
+    Raises as ``peek``, and ``Conflict`` when none was paused. One that does not answer is told again the next time.
+    """
+    queue = _find(principal, uid)
+    paused = paused_consumers(queue)
+    done: list[Consumer] = []
+
+    async def resume(source: Any, *to: Any) -> int:
+        done.extend(await source.resume(*to, paused))
+        return len(done)
+
+    asked = _Action("queue.resume_consumers", "resume", resume)
+    asked.prepare(queue)
+    if not paused:
+        raise Conflict(f"{queue.name}: no consumer of it is known to have been paused from here")
+    count = asked.run(principal, queue, consumers=_names(paused))
+    forget_paused(queue, done)
+    return count
+
+
+def _names(consumers: Sequence[Consumer]) -> list[str]:
+    return [consumer.name for consumer in consumers[:CONSUMERS_TOLD]]
 
 
 def retry_dead(*, principal: Principal, uid: str, keys: Sequence[str]) -> int:
@@ -193,9 +227,9 @@ class _Action:
         """It is audited with what is ``told`` of it before it is done. Afterwards the queue is looked at, so that pages
         show what became of it.
         """
-        self._prepare(queue)
+        self.prepare(queue)
         with changing():
-            audit_queue_action(principal, self.name, queue, after=told)
+            audit_queue_action(principal, self.name, queue, after=told or None)
         try:
             count: int = self.ask(queue)
         except Unavailable as failed:
@@ -213,7 +247,7 @@ class _Action:
 
     def ask(self, queue: Queue) -> Any:
         """Raises ``Conflict``, and ``Unavailable``; then it is not known how far it came."""
-        prepared = self._prepare(queue)
+        prepared = self.prepare(queue)
         try:
             return _run(self._within_time(prepared))
         except ProbeFailed as failed:
@@ -225,7 +259,7 @@ class _Action:
             failure = f"the action itself failed: {type(error).__name__}"
         raise Unavailable(f"{queue.name}: {failure}")
 
-    def _prepare(self, queue: Queue) -> PreparedQueue:
+    def prepare(self, queue: Queue) -> PreparedQueue:
         """Raises ``Conflict``."""
         prepared = prepare_queue(queue)
         if prepared.defect:

@@ -9,12 +9,12 @@ DEAD_LETTERS = frozenset({"peek_dead", "retry_dead", "discard_dead"})
 METHODS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (Peekable, ("peek",)),
     (Purgeable, ("purge",)),
-    (Pausable, ("pause", "resume")),
+    (Pausable, ("consumers", "pause", "resume")),
     (DeadLettered, ("peek_dead", "find_dead", "retry_dead", "discard_dead")),
 )
-"""What a source of each protocol has. All but ``find_dead``, which helps the others, are offered by that word."""
+"""What a source of each protocol has. All but those that help the others are offered by that word."""
 
-_HELPERS = frozenset({"find_dead"})
+_HELPERS = frozenset({"find_dead", "consumers"})
 
 
 def abilities_of(source: Any, fields: Mapping[str, Any]) -> frozenset[str]:

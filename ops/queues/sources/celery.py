@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
@@ -17,15 +17,16 @@ from core.egress import Endpoint
 from core.text import Line
 from ops.probing.celery_control import Question
 from ops.probing.config import KindConfig, Presentation
-from ops.probing.probe import ProbeContext
+from ops.probing.probe import ProbeContext, ProbeFailed
 from ops.probing.resp import Answer, CutText, RespClient
+from ops.queues.broker_key import broker_key
 from ops.queues.sources.answers import listed, size_of, texts, whole
 from ops.queues.sources.arrivals import Arrivals, ArrivalsMemory, first_look, next_look
 from ops.queues.sources.celery_unacked import read_unacked
-from ops.queues.sources.celery_workers import RollCalls, tell_workers
+from ops.queues.sources.celery_workers import RollCalls, find_consumers, tell_workers
 from ops.queues.sources.kombu import PRIORITY_STEPS, Envelope, list_names, read_envelope, read_message
 from ops.queues.sources.redis_server import RedisServerConfig, session
-from ops.queues.sources.source import Message, Reading
+from ops.queues.sources.source import CONSUMER_LENGTH, Consumer, Message, Reading
 
 WINDOW = 50
 """The next messages of a list, which are looked into for stamps and ETAs."""
@@ -79,6 +80,12 @@ class CeleryQueueConfig(RedisServerConfig):
         """Keys by priority, in the order in which workers take from them."""
         return list_names(self.global_keyprefix + self.queue, self.priority_steps)
 
+    @property
+    def place(self) -> str:
+        """The queue at its broker, without secrets."""
+        broker = broker_key({"url": self.url, "global_keyprefix": self.global_keyprefix})
+        return f"{broker} {self.queue}"
+
 
 @dataclass(frozen=True, slots=True)
 class _List:
@@ -95,6 +102,10 @@ class _List:
         if silent is not None and self.observed is not None:
             told += [since for since in [self.observed.waiting_since(silent)] if since is not None]
         return min(told, default=None)
+
+
+def _is_plain(worker: str) -> bool:
+    return worker.isprintable() and len(worker) <= CONSUMER_LENGTH
 
 
 class CelerySource:
@@ -147,19 +158,40 @@ class CelerySource:
             )
         return sum(whole(size) for size in (answers[:-1] if isinstance(answers, list) else ()))
 
-    async def pause(self, config: CeleryQueueConfig, context: ProbeContext) -> int:
-        return await self._tell(config, context, "cancel_consumer")
-
-    async def resume(self, config: CeleryQueueConfig, context: ProbeContext) -> int:
-        return await self._tell(config, context, "add_consumer")
-
-    async def _tell(self, config: CeleryQueueConfig, context: ProbeContext, method: str) -> int:
-        arguments: dict[str, Any] = {"queue": config.queue}
-        question = Question(method, arguments, database=config.database, keyprefix=config.global_keyprefix)
+    async def consumers(self, config: CeleryQueueConfig, context: ProbeContext) -> Sequence[Consumer]:
+        database, prefix = config.database, config.global_keyprefix
         async with session(config, context) as here:
-            count = await tell_workers(here, question)
+            workers = await find_consumers(here, config.queue, database=database, keyprefix=prefix)
+        return [Consumer(config.place, worker) for worker in workers if _is_plain(worker)]
+
+    async def pause(
+        self, config: CeleryQueueConfig, context: ProbeContext, consumers: Sequence[Consumer]
+    ) -> Sequence[Consumer]:
+        return await self._tell(config, context, "cancel_consumer", consumers)
+
+    async def resume(
+        self, config: CeleryQueueConfig, context: ProbeContext, consumers: Sequence[Consumer]
+    ) -> Sequence[Consumer]:
+        return await self._tell(config, context, "add_consumer", consumers)
+
+    async def _tell(
+        self, config: CeleryQueueConfig, context: ProbeContext, method: str, consumers: Sequence[Consumer]
+    ) -> Sequence[Consumer]:
+        """To those workers alone: another would subscribe to the queue too, and lose tasks that it does not know."""
+        workers = [consumer.name for consumer in consumers if consumer.place == config.place]
+        if not workers:
+            raise ProbeFailed("resolve", "none of these consumers is of this queue")
+        question = Question(
+            method,
+            {"queue": config.queue},
+            database=config.database,
+            keyprefix=config.global_keyprefix,
+            destination=workers,
+        )
+        async with session(config, context) as here:
+            done = await tell_workers(here, question)
         self._roll_calls.forget(config, config.global_keyprefix)
-        return count
+        return [Consumer(config.place, worker) for worker in done if worker in workers]
 
     async def _read_lists(self, config: CeleryQueueConfig, client: RespClient, now: float) -> dict[int, _List]:
         keys = config.lists

@@ -76,10 +76,16 @@ async def call_roll(session: Session, database: int, keyprefix: str) -> RollCall
     return call
 
 
-async def tell_workers(session: Session, question: Question) -> int:
-    """How many workers did as they were told. Raises ``ProbeFailed``."""
-    replies = await _ask(session, question)
-    return sum(isinstance(answer, dict) and "ok" in answer for answer in replies.answers.values())
+async def find_consumers(session: Session, queue: str, *, database: int, keyprefix: str) -> list[str]:
+    """The workers that consume the queue, of those that answer. Raises ``ProbeFailed``."""
+    replies = await _ask(session, Question("active_queues", database=database, keyprefix=keyprefix))
+    return sorted(worker for worker, answer in replies.answers.items() if queue in consumed_queues(answer))
+
+
+async def tell_workers(session: Session, question: Question) -> list[str]:
+    """The workers that did as they were told. Raises ``ProbeFailed``."""
+    replies = await _ask(session, question, expected=len(question.destination or ()))
+    return sorted(worker for worker, answer in replies.answers.items() if isinstance(answer, dict) and "ok" in answer)
 
 
 async def _ask(session: Session, question: Question, *, expected: int | None = None) -> Replies:

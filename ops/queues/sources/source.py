@@ -6,10 +6,12 @@ says by the protocols that it fulfils: ``Peekable``, ``Purgeable``, ``Pausable``
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from ops.probing.definitions import Kind
 from ops.probing.probe import ProbeContext
+
+CONSUMER_LENGTH = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,16 @@ class Message:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+class Consumer(NamedTuple):
+    """One that takes from a queue; its ``name`` has at most ``CONSUMER_LENGTH`` characters.
+
+    ``place`` is the queue at its server, without secrets: elsewhere the same name may be another's.
+    """
+
+    place: str
+    name: str
+
+
 class QueueSource(Kind, Protocol):
     async def read(self, config: Any, context: ProbeContext) -> Reading:
         """Look once. Raises ``ProbeFailed``; ends by itself within the context's time."""
@@ -66,11 +78,17 @@ class Purgeable(Protocol):
 
 @runtime_checkable
 class Pausable(Protocol):
-    async def pause(self, config: Any, context: ProbeContext) -> int:
-        """Stop consuming; how many consumers took notice. Raises ``ProbeFailed``."""
+    async def consumers(self, config: Any, context: ProbeContext) -> Sequence[Consumer]:
+        """Those that consume now, as far as they answer. Raises ``ProbeFailed``."""
         ...
 
-    async def resume(self, config: Any, context: ProbeContext) -> int: ...
+    async def pause(self, config: Any, context: ProbeContext, consumers: Sequence[Consumer]) -> Sequence[Consumer]:
+        """Have these stop, and no others; those that took notice. Raises ``ProbeFailed``."""
+        ...
+
+    async def resume(self, config: Any, context: ProbeContext, consumers: Sequence[Consumer]) -> Sequence[Consumer]:
+        """Have these consume again, and no others; those that took notice. Raises ``ProbeFailed``."""
+        ...
 
 
 @runtime_checkable

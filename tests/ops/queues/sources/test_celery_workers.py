@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ import redis
 import uvloop
 from celery import Celery
 
-from ops.probing.probe import ProbeContext
+from ops.probing.celery_control import Question
+from ops.probing.probe import ProbeContext, ProbeFailed
 from ops.queues.sources.celery import CelerySource
-from ops.queues.sources.source import Reading
+from ops.queues.sources.source import Consumer, Reading
 from tests.ops.queues.sources import asking
 from tests.services import wait_for
 
@@ -41,23 +43,42 @@ def url(broker: str) -> str:
     return f"{broker}/5"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _worker(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """One with two threads that consumes the queues ``celery`` and ``mail``, and answers already."""
-    folder: Path = tmp_path_factory.mktemp("worker")
+@contextmanager
+def running_worker(url: str, folder: Path, *, name: str, queues: str) -> Iterator[None]:
+    """One with two threads that answers already."""
     (folder / "stock.py").write_text(_APP.format(broker=url))
-    arguments = ["worker", "--pool=threads", "--concurrency=2", "-n", "one@here", "-Q", "celery,mail"]
+    arguments = ["worker", "--pool=threads", "--concurrency=2", "-n", name, "-Q", queues]
     with subprocess.Popen(
         [sys.executable, "-m", "celery", "-A", "stock", *arguments, "--without-gossip", "--without-mingle"],
         cwd=folder, env={"PATH": os.environ["PATH"]}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     ) as process:  # fmt: skip
         client = redis.Redis.from_url(url, socket_timeout=20)
         try:
-            wait_for(lambda: client.pubsub_numpat() or process.poll() is not None, seconds=90, what="the worker")
+            before = len(client.client_list(_type="pubsub"))
+
+            def is_listening() -> bool:
+                assert process.poll() is None, "the worker ended"
+                return len(client.client_list(_type="pubsub")) > before
+
+            wait_for(is_listening, seconds=90, what="the worker")
             yield
         finally:
             client.close()
             process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _worker(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with running_worker(url, tmp_path_factory.mktemp("worker"), name="one@here", queues="celery,mail"):
+        yield
+
+
+@pytest.fixture
+def other_worker(url: str, tmp_path: Path) -> Iterator[None]:
+    """It answers on the same broker, and consumes another queue."""
+    with running_worker(url, tmp_path, name="other@here", queues="other"):
+        yield
 
 
 @pytest.fixture
@@ -99,14 +120,34 @@ def test_what_workers_have_in_hand_is_told(url: str, app: Celery) -> None:
     assert look(url, "mail").parts["active"] == 0
 
 
-def test_a_consumer_is_paused_and_resumed(url: str) -> None:
+@pytest.mark.usefixtures("other_worker")
+def test_only_the_workers_of_a_queue_are_paused_and_resumed(url: str) -> None:
     source = CelerySource()
     config = source.Config.model_validate({"url": url, "queue": "mail"})
+    [mail] = consumers = asking.run(source.consumers, config)
+    assert mail.name == "one@here"
 
-    assert asking.run(source.pause, config) == 1
+    assert asking.run(source.pause, config, consumers=consumers) == consumers
     assert wait_for(lambda: look(url, "mail").consumers == 0) is True
-    assert asking.run(source.resume, config) == 1
+    assert asking.run(source.resume, config, consumers=consumers) == consumers
     assert wait_for(lambda: look(url, "mail").consumers == 1) is True
+    assert wait_for(lambda: asking.run(source.consumers, config) == consumers) is True
+    assert look(url, "other").consumers == 1
+
+
+def test_a_consumer_of_another_broker_is_not_told(url: str) -> None:
+    source = CelerySource()
+    config = source.Config.model_validate({"url": url, "queue": "mail"})
+    namesake = Consumer("redis://elsewhere:6379/0 mail", "one@here")
+
+    with pytest.raises(ProbeFailed, match="none of these consumers"):
+        asking.run(source.pause, config, consumers=[namesake])
+    assert look(url, "mail").consumers == 1
+
+
+def test_a_question_to_no_worker_is_not_one_to_all() -> None:
+    with pytest.raises(ValueError, match="no worker"):
+        Question("cancel_consumer", destination=[])
 
 
 def test_nothing_stays_behind_on_the_broker(url: str) -> None:

@@ -60,7 +60,7 @@ async def _act(*_args: object) -> int:
         ("Config", _TakesACommonField, "fields of every queue: max_age"),
         ("read", lambda *_: None, "read must be a coroutine"),
         ("peek", lambda *_: None, "peek must be coroutine"),
-        ("pause", _act, "Pausable takes pause, resume"),
+        ("pause", _act, "Pausable takes consumers, pause, resume"),
     ],
 )
 def test_a_source_that_cannot_work_is_refused_at_the_door(attribute: str, value: Any, complaint: str) -> None:

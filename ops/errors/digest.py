@@ -87,9 +87,11 @@ def _read(row: SpooledEvent) -> Digested | None:
 def _without_repeats(events: Sequence[Digested]) -> Iterable[Digested]:
     """An SDK that got no answer sends an event again; it counts once."""
     ids = {(digested.entity_id, digested.event.event_id) for digested in events}
-    stored = set(
-        StoredEvent.objects.filter(event_id__in={event_id for _, event_id in ids}).values_list("entity_id", "event_id")
+    same_id = StoredEvent.objects.filter(
+        entity_id__in={entity_id for entity_id, _ in ids},  # without it no index helps
+        event_id__in={event_id for _, event_id in ids},
     )
+    stored = set(same_id.values_list("entity_id", "event_id"))
     for digested in events:
         key = (digested.entity_id, digested.event.event_id)
         if key not in stored:

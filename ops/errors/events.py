@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from core.redaction import is_secret_name, redact
+from core.redaction import is_secret_name, may_hold_secret, redact, redact_queries, redact_text
 
 LINE = 200
 TEXT = 2_000
@@ -96,7 +96,7 @@ def read_event(data: Mapping[str, Any], *, received_at: dt.datetime, event_id: s
         level=level if level in _LEVELS else "error",
         platform=_line(data.get("platform")),
         logger=_line(data.get("logger")),
-        transaction=_line(data.get("transaction")),
+        transaction=_safe_line(data.get("transaction")),
         release=_line(data.get("release")),
         environment=_line(data.get("environment")),
         server=_line(data.get("server_name")),
@@ -192,13 +192,16 @@ def _are_lines(texts: list[Any]) -> bool:
 def _read_variables(variables: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     pairs = []
     for name, value in islice(variables.items(), VARIABLES):
-        if type(value) is not str or "://" in value or is_secret_name(name):
+        if type(value) is not str or is_secret_name(name):
             shown = redact(value, name)
             pairs.append((name, shown if isinstance(shown, str) else _spell(shown)))
         else:  # nearly always
             pairs.append((name, value))
-    if pairs and not _are_lines([text for pair in pairs for text in pair]):
-        return tuple([(_line(name), _line(value)) for name, value in pairs])
+    texts = [text for pair in pairs for text in pair]
+    if pairs and not _are_lines(texts):
+        return tuple([(_line(name), _safe_line(value)) for name, value in pairs])
+    if may_hold_secret("".join(texts)):
+        return tuple([(name, _without_secrets(value)[:LINE]) for name, value in pairs])
     return tuple(pairs)
 
 
@@ -217,7 +220,7 @@ def _read_tags(tags: Any) -> Iterable[tuple[str, str]]:
     pairs = tags.items() if isinstance(tags, dict) else (pair for pair in _list(tags) if isinstance(pair, list))
     for pair in list(pairs)[:TAGS]:
         if len(pair) == 2 and isinstance(pair[0], str) and pair[1] is not None:
-            yield _line(pair[0]), _line(redact(pair[1], pair[0]))
+            yield _line(pair[0]), _safe_line(redact(pair[1], pair[0]))
 
 
 def _read_user(user: Mapping[str, Any]) -> str:
@@ -236,8 +239,8 @@ def _read_request(request: Mapping[str, Any]) -> dict[str, Any]:
     named = {_line(p[0]): p[1] for p in list(pairs)[:TAGS] if isinstance(p, (list, tuple)) and len(p) == 2}
     return {
         "method": _line(request.get("method")),
-        "url": _line(redact(_line(request.get("url")).partition("?")[0])),
-        "headers": {name: _line(redact(value, name)) for name, value in named.items()},
+        "url": _safe_line(_line(request.get("url"), limit=2 * LINE).partition("?")[0]),
+        "headers": {name: _safe_line(redact(value, name)) for name, value in named.items()},
     }
 
 
@@ -249,7 +252,7 @@ def _read_breadcrumbs(breadcrumbs: Any) -> Iterable[Breadcrumb]:
             at=_line(crumb.get("timestamp")),
             category=_line(crumb.get("category") or crumb.get("type")),
             level=_line(crumb.get("level")),
-            message=_line(redact(message if isinstance(message, str) else repr(message))),
+            message=_safe_line(message if isinstance(message, str) else repr(message)),
         )
 
 
@@ -267,17 +270,27 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _line(value: Any, *, strip: bool = True) -> str:
-    if type(value) is str and len(value) <= LINE and value.isprintable():  # nearly always
+def _safe_line(value: Any) -> str:
+    """A line without secrets; cut last, because a cut may hide what tells that a text is one."""
+    return _without_secrets(_line(value, limit=2 * LINE))[:LINE]
+
+
+def _without_secrets(text: str) -> str:
+    return redact_queries(redact_text(text)) if may_hold_secret(text) else text
+
+
+def _line(value: Any, *, strip: bool = True, limit: int = LINE) -> str:
+    if type(value) is str and len(value) <= limit and value.isprintable():  # nearly always
         return value.strip() if strip else value
     if value is None or isinstance(value, (list, dict, bool)):
         return ""
-    text = _CONTROL.sub("", str(value)[: 2 * LINE].replace("\n", " ").replace("\r", " "))
+    text = _CONTROL.sub("", str(value)[: 2 * limit].replace("\n", " ").replace("\r", " "))
     text = text.encode("utf-8", "replace").decode()
-    return (text.strip() if strip else text)[:LINE]
+    return (text.strip() if strip else text)[:limit]
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, (str, int, float)) or isinstance(value, bool):
         return ""
-    return _CONTROL.sub("", str(value)[:TEXT]).encode("utf-8", "replace").decode()
+    text = _CONTROL.sub("", str(value)[: TEXT + LINE]).encode("utf-8", "replace").decode()
+    return _without_secrets(text)[:TEXT]

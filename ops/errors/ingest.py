@@ -30,6 +30,8 @@ KEY_KEPT_SECONDS = 10.0
 """How long a process believes what it read of a key; a revoked one is refused at the latest then."""
 SHARES = 50
 """So many times a minute a process asks Redis for a key that uses all of its quota."""
+REDIS_RETRY_SECONDS = 5.0
+"""How long a process counts by itself after Redis gave no answer; nobody else waits for it in that time."""
 _TIMEOUT_SECONDS = 0.3
 
 
@@ -66,7 +68,7 @@ def find_sender(*, project: int, public_key: str) -> Sender:
 def forget_senders() -> None:
     """A key of this process's own was made or revoked."""
     _senders.clear()
-    _drawn.clear()
+    _shares.clear()
 
 
 def _read_sender(public_key: str) -> Sender | None:
@@ -129,33 +131,75 @@ def require_quota(sender: Sender, *, events: int) -> None:
     minute at a time, because a question to Redis costs more than an event: what it drew and does not use is lost.
     """
     window = int(time.time() // 60)
-    with _lock:
-        drawn = _drawn.get(sender.key_id)
-        left = drawn[1] if drawn and drawn[0] == window else 0
-        if left < events:
-            left += _draw(sender, window, events - left)
-        _drawn[sender.key_id] = (window, max(0, left - events))
-    if left < events:
+    if not _take_quota(sender, window, events):
         metrics.ERROR_EVENTS.labels("refused").inc(events)
         wait = 60 - int(time.time() % 60)
         raise RateLimited(f"More than {sender.per_minute} events in this minute", retry_after_seconds=wait)
 
 
+@dataclass(slots=True)
+class _Share:
+    """What is left of this process's share of a key's minute; ``is_last`` when the minute has no more to give."""
+
+    window: int
+    left: int = 0
+    is_last: bool = False
+
+    def take(self, events: int) -> bool:
+        if self.left < events:
+            return False
+        self.left -= events
+        return True
+
+
+class _Outage:
+    """Until when, on the monotonic clock, Redis is not asked."""
+
+    until = float("-inf")
+
+
 _lock = threading.Lock()
-_drawn: dict[int, tuple[int, int]] = {}
-"""What is left of this process's share of each key's minute."""
+"""Held for a moment only, never while Redis is asked."""
+_shares: dict[int, _Share] = {}
+_outage = _Outage()
 
 
-def _draw(sender: Sender, window: int, least: int) -> int:
-    """How many events more this process may take: a share, or what the minute still has."""
-    if len(_drawn) > 10_000:
-        _drawn.clear()
-    wanted = max(least, sender.per_minute // SHARES)
-    try:
-        used = _count(f"quarterdeck:error-quota:{sender.key_id}:{window}", wanted)
-    except redis.RedisError:
-        used = _count_alone(sender.key_id, window, wanted)
-    return max(0, wanted - max(0, used - sender.per_minute))
+def _take_quota(sender: Sender, window: int, events: int) -> bool:
+    """From what is drawn already; else from another share, or from what the minute still has."""
+    with _lock:
+        share = _share_of(sender.key_id, window)
+        if share.take(events):
+            return True
+        if share.is_last:
+            return False
+        wanted = max(events, sender.per_minute // SHARES)
+    used = _count_used(sender.key_id, window, wanted)
+    with _lock:
+        share = _share_of(sender.key_id, window)
+        share.left += max(0, wanted - max(0, used - sender.per_minute))
+        share.is_last = share.is_last or used >= sender.per_minute
+        return share.take(events)
+
+
+def _share_of(key_id: int, window: int) -> _Share:
+    """Only under the lock."""
+    share = _shares.get(key_id)
+    if share is None or share.window != window:
+        if len(_shares) > 10_000:
+            _shares.clear()
+        share = _shares[key_id] = _Share(window)
+    return share
+
+
+def _count_used(key_id: int, window: int, events: int) -> int:
+    """What all processes drew of the minute, these included; of this process alone while Redis is gone."""
+    if time.monotonic() >= _outage.until:
+        try:
+            return _count(f"quarterdeck:error-quota:{key_id}:{window}", events)
+        except redis.RedisError:
+            _outage.until = time.monotonic() + REDIS_RETRY_SECONDS
+    with _lock:
+        return _count_alone(key_id, window, events)
 
 
 def require_room() -> None:

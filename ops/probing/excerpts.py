@@ -1,17 +1,9 @@
 """What is kept of an answer or of a message: its beginning, safe to store and to show."""
 
-import re
-
-from core.redaction import REDACTED, redact
+from core.redaction import redact_text
 
 EXCERPT_BYTES = 2_000
 MESSAGE_LENGTH = 500
-
-# Both begin at a word of their own, so that no text makes them slow.
-_NAMES = r"passw|pwd|secret|token|api_?key|api-key|authorization|cookie|credential|private_?key|session"
-_VALUE = r"""(?:"[^"\n]*"?|'[^'\n]*'?|(?:Bearer |Basic )?[^\s,;&<>}\]]+)"""
-_PAIR = re.compile(rf"""(?P<name>(?:{_NAMES})[\w.-]*["']?\s*[:=]\s*){_VALUE}""", re.IGNORECASE)
-_BEARER = re.compile(r"\b(?P<scheme>Bearer|Basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE)
 
 
 def make_excerpt(data: bytes | str, *, limit: int = EXCERPT_BYTES) -> str:
@@ -23,9 +15,7 @@ def make_excerpt(data: bytes | str, *, limit: int = EXCERPT_BYTES) -> str:
             character if character.isprintable() or character in "\n\t" else " "
             for character in text.replace("\r\n", "\n")
         )
-    text = _PAIR.sub(rf"\g<name>{REDACTED}", text)
-    text = _BEARER.sub(rf"\g<scheme> {REDACTED}", text)
-    return str(redact(text)).strip().encode()[:limit].decode(errors="ignore")
+    return redact_text(text).strip().encode()[:limit].decode(errors="ignore")
 
 
 def clean_text(text: str) -> str:

@@ -26,6 +26,8 @@ def _no_known_senders() -> None:
     """A test that was rolled back leaves its keys, and what they used of their quota, to the next one."""
     ingest.forget_senders()
     forget_rendered()
+    ingest._alone.clear()
+    ingest._outage.until = float("-inf")
     for counted in ingest._client().scan_iter("quarterdeck:error-quota:*"):
         ingest._client().delete(counted)
 

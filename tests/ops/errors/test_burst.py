@@ -8,9 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 import redis
+import time_machine
 from django.db import connection
 from django.test import Client
 
+from core.errors import RateLimited
 from ops.errors import ingest
 from ops.errors.models import ErrorKey, SpooledEvent
 from tests.ops.errors.conftest import envelope, event
@@ -52,6 +54,39 @@ def test_ten_times_the_quota_is_answered_with_200_and_429_only(key: ErrorKey) ->
     assert QUOTA - 4 <= seen[200] <= 2 * QUOTA  # a minute may end within
     assert SpooledEvent.objects.count() <= 2 * QUOTA
     assert psutil.Process().memory_info().rss - before < GROWTH_MAX
+
+
+def test_a_redis_that_is_gone_is_asked_once_and_holds_up_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    was_locked = []
+
+    def hang(*_arguments: object) -> int:
+        was_locked.append(ingest._lock.locked())
+        raise redis.TimeoutError("no answer")
+
+    monkeypatch.setattr(ingest, "_count", hang)
+    monkeypatch.setattr(ingest, "REDIS_RETRY_SECONDS", 600.0)
+    for key_id in (1, 2):
+        for _ in range(5):
+            ingest.require_quota(ingest.Sender(key_id, entity_id=1, per_minute=60), events=1)
+    assert was_locked == [False]
+
+
+def test_a_minute_that_is_used_up_is_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def count(_key: str, events: int) -> int:
+        asked.append(events)
+        return sum(asked)
+
+    monkeypatch.setattr(ingest, "_count", count)
+    sender = ingest.Sender(key_id=1, entity_id=1, per_minute=2)
+    with time_machine.travel(1_800_000_000, tick=False):
+        for _ in range(2):
+            ingest.require_quota(sender, events=1)
+        for _ in range(5):
+            with pytest.raises(RateLimited):
+                ingest.require_quota(sender, events=1)
+    assert asked == [1, 1]
 
 
 @pytest.mark.django_db(transaction=True)

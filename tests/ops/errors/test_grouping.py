@@ -87,6 +87,41 @@ def test_what_is_kept_is_bounded_and_without_secrets() -> None:
     assert big.request["headers"] == {"Authorization": "[redacted]", "Accept": "*/*"}
 
 
+def test_secrets_in_texts_of_stock_sdks_are_not_kept() -> None:
+    sent = event(
+        value="login failed: password=hush",
+        logentry={"message": "api_key=hush %s", "formatted": "api_key=hush now"},
+        transaction="GET /pay?token=hush",
+        tags={"url": "https://shop/pay?hush"},
+        request={"url": "https://shop/pay?card=hush", "headers": {"Referer": "https://shop/?hush"}},
+        breadcrumbs=[
+            {"data": {"http.query": "api_key=hush", "url": "https://shop/pay"}},
+            {"message": "GET https://shop/pay?token=hush"},
+            {"message": "x" * 190 + " amqp://me:hush@" + "h" * 200},
+        ],
+    )
+    sent["exception"]["values"][0]["stacktrace"]["frames"][0]["vars"] = {
+        "config": "Config(password='hush')",
+        "url": "'https://shop/pay?access_token=hush'",
+        "nested": {"of": ["Config(password='hush')"]},
+        "long": "x" * 150 + " token=hush" + "x" * 150,
+        "amount": "43",
+    }
+    read = read_event(sent, received_at=NOW, event_id="0" * 32)
+    assert "hush" not in repr(read)
+    assert "hush" not in repr(group_event(read))
+    assert ("amount", "43") in read.exceptions[0].frames[0].variables
+    assert read.breadcrumbs[1].message == "GET https://shop/pay?[redacted]"
+
+
+def test_a_secret_in_a_message_does_not_part_a_group() -> None:
+    def of(message: str) -> str:
+        return group_event(read_event({"message": message}, received_at=NOW, event_id="0" * 32)).digest
+
+    assert of("refused with token=abc") == of("refused with token=xyz")
+    assert of("refused with token=abc") != of("taken with token=abc")
+
+
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),

@@ -10,7 +10,9 @@ from typing import Any
 import brotli
 import pytest
 import time_machine
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from core.permissions import Principal
@@ -271,6 +273,18 @@ def test_an_event_sent_twice_counts_once(send: Send) -> None:
         digest_spool()
     assert ErrorGroup.objects.get().events == 1
     assert StoredEvent.objects.count() == 1
+
+
+def test_a_repeat_is_looked_for_by_an_index(send: Send) -> None:
+    send(envelope(event()))
+    with CaptureQueriesContext(connection) as asked:
+        digest_spool()
+    (looked,) = [
+        query["sql"]
+        for query in asked
+        if query["sql"].startswith("SELECT") and '"ops_storedevent"."event_id" IN' in query["sql"]
+    ]
+    assert '"ops_storedevent"."entity_id" IN' in looked
 
 
 def test_an_event_that_cannot_be_digested_does_not_stop_the_others(send: Send, entity: Entity) -> None:

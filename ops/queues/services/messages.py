@@ -20,6 +20,7 @@ from core.errors import Conflict, FieldError, Unavailable, ValidationFailed
 from core.permissions import Permission, Principal
 from core.revision import changing, mark_changed
 from ops.probing.probe import ProbeContext, ProbeFailed
+from ops.probing.stopped import why_stopped
 from ops.queues.models import Queue
 from ops.queues.payloads import shown_body, shown_headers
 from ops.queues.prepared import PreparedQueue, prepare_queue
@@ -160,9 +161,10 @@ class _Action:
         if not isinstance(prepared.source, self.ability):
             words = self.name.removeprefix("queue.").replace("_", " ")
             raise Conflict(f"A queue of the kind {queue.kind} does not offer this: {words}")
-        failure = ""
+        failure = why_stopped(prepared.source.targets(prepared.config))
         try:
-            return _run(self._within_time(prepared))
+            if not failure:
+                return _run(self._within_time(prepared))
         except ProbeFailed as failed:
             failure = failed.message
         except TimeoutError:

@@ -30,6 +30,7 @@ from ops.breakers.models import (
     BreakerTransition,
     FleetBreaker,
 )
+from ops.breakers.own_services import close, force_open
 from ops.breakers.retention import SILENT_BREAKER_MS, SILENT_INSTANCE_MS, SILENT_REPORTED_MS, prune_breakers
 from ops.breakers.sampling import BreakerSampling
 from ops.breakers.tasks import sample
@@ -231,6 +232,22 @@ def test_an_actuator_is_controlled_with_a_reason(
     program.post_status = 500
     with pytest.raises(Unavailable, match="answered 500"):
         services.control_breaker(principal=operator, uid=breaker.uid, action=Action.CLOSE, reason="x")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_target_that_operators_stopped_is_not_controlled(
+    program: Program, add: Add, look: Look, operator: Principal
+) -> None:
+    program.show(actuator(cards="CLOSED"))
+    add(program.url, kind="actuator", control=True)
+    look()
+    force_open(principal=operator, name=f"target:127.0.0.1:{program.port}", reason="moving")
+    with pytest.raises(Unavailable, match="an operator has stopped calls"):
+        services.control_breaker(principal=operator, uid=the_breaker().uid, action=Action.CLOSE, reason="x")
+    assert program.posted == []
+    close(principal=operator, name=f"target:127.0.0.1:{program.port}")
+    services.control_breaker(principal=operator, uid=the_breaker().uid, action=Action.CLOSE, reason="x")
+    assert len(program.posted) == 1
 
 
 @pytest.mark.django_db

@@ -20,6 +20,7 @@ from ops.breakers.sources.source import Controllable
 from ops.journal.services import NewEntry, record_entries
 from ops.probing.one_shot import SECONDS_MAX, ask_once
 from ops.probing.probe import ProbeContext, ProbeFailed
+from ops.probing.stopped import why_stopped
 
 JOURNAL_KIND = "breaker.control"
 INSTANCES_MAX = 100
@@ -108,12 +109,17 @@ def _ask(order: _Order) -> ControlOutcome:
             failed[row.instance] = str(error)
             continue
         assert isinstance(kind, Controllable)
+        if stopped := why_stopped(kind.targets(config)):
+            failed[row.instance] = stopped
+            continue
         able.append((row.instance, kind, config))
 
     async def ask_all(context: ProbeContext) -> list[ProbeFailed | BaseException | None]:
         calls = (kind.act(config, context, breaker=order.breaker.name, action=order.action) for _, kind, config in able)
         return await asyncio.gather(*calls, return_exceptions=True)
 
+    if not able:
+        return ControlOutcome((), failed)
     try:
         answers = ask_once(ask_all, seconds=SECONDS_MAX)
     except ProbeFailed as error:

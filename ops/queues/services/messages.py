@@ -23,6 +23,7 @@ from core.permissions import Permission, Principal
 from core.revision import changing, mark_changed
 from core.text import LINE_PATTERN
 from ops.probing.probe import ProbeContext, ProbeFailed
+from ops.probing.stopped import why_stopped
 from ops.queues.models import Queue
 from ops.queues.payloads import shown_body, shown_headers
 from ops.queues.prepared import PreparedQueue, prepare_queue
@@ -248,8 +249,10 @@ class _Action:
     def ask(self, queue: Queue) -> Any:
         """Raises ``Conflict``, and ``Unavailable``; then it is not known how far it came."""
         prepared = self.prepare(queue)
+        failure = "" if prepared.source is None else why_stopped(prepared.source.targets(prepared.config))
         try:
-            return _run(self._within_time(prepared))
+            if not failure:
+                return _run(self._within_time(prepared))
         except ProbeFailed as failed:
             failure = failed.message
         except TimeoutError:

@@ -27,10 +27,9 @@ from ops.breakers.models import (
     BreakerInstance,
     BreakerSource,
     BreakerSourceState,
-    BreakerTransition,
     FleetBreaker,
 )
-from ops.breakers.retention import SILENT_BREAKER_MS, SILENT_INSTANCE_MS, SILENT_REPORTED_MS, prune_breakers
+from ops.breakers.own_services import close, force_open
 from ops.breakers.sampling import BreakerSampling
 from ops.breakers.tasks import sample
 from ops.journal.models import JournalEntry
@@ -233,6 +232,22 @@ def test_an_actuator_is_controlled_with_a_reason(
         services.control_breaker(principal=operator, uid=breaker.uid, action=Action.CLOSE, reason="x")
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_target_that_operators_stopped_is_not_controlled(
+    program: Program, add: Add, look: Look, operator: Principal
+) -> None:
+    program.show(actuator(cards="CLOSED"))
+    add(program.url, kind="actuator", control=True)
+    look()
+    force_open(principal=operator, name=f"target:127.0.0.1:{program.port}", reason="moving")
+    with pytest.raises(Unavailable, match="an operator has stopped calls"):
+        services.control_breaker(principal=operator, uid=the_breaker().uid, action=Action.CLOSE, reason="x")
+    assert program.posted == []
+    close(principal=operator, name=f"target:127.0.0.1:{program.port}")
+    services.control_breaker(principal=operator, uid=the_breaker().uid, action=Action.CLOSE, reason="x")
+    assert len(program.posted) == 1
+
+
 @pytest.mark.django_db
 def test_a_reported_breaker_cannot_be_controlled(report: Callable[..., Any], operator: Principal) -> None:
     report(item("open"))
@@ -348,42 +363,6 @@ def test_metrics_tell_every_state(report: Callable[..., Any]) -> None:
     assert r'quarterdeck_breaker_failure_ratio{entity="payments-api",breaker="a\"} 1\\"} 0.5' in page
     assert r'quarterdeck_breaker_not_permitted_calls_total{entity="payments-api",breaker="a\"} 1\\"} 3' in page
     exposition.forget_rendered()
-
-
-@pytest.mark.django_db
-def test_what_is_silent_for_long_is_dropped(report: Callable[..., Any]) -> None:
-    now = now_ms()
-    report(item("open", ttl="10s"), item("closed", instance="b", ttl="2h"), item("open", breaker="old", ttl="10s"))
-    later = now + SILENT_INSTANCE_MS + 60_000
-    prune_breakers(now_ms=later)
-    assert list(BreakerInstance.objects.order_by("id").values_list("breaker__name", "instance")) == [
-        ("cards", "b"),
-    ]  # fmt: skip
-    assert FleetBreaker.objects.get().state == "closed"
-    assert set(BreakerTransition.objects.values_list("breaker_id", flat=True)) == {FleetBreaker.objects.get().pk}
-
-
-@pytest.mark.django_db
-def test_what_a_source_told_of_is_kept_for_days_of_silence(
-    add: Add, report: Callable[..., Any], entity: Entity
-) -> None:
-    add("http://127.0.0.1:9102/metrics")
-    now = now_ms()
-    report(item("open", ttl="10s"))
-    BreakerInstance.objects.update(source=BreakerSource.objects.get())
-    prune_breakers(now_ms=now + SILENT_REPORTED_MS + 60_000)
-    assert FleetBreaker.objects.exists()
-    prune_breakers(now_ms=now + SILENT_BREAKER_MS + 60_000)
-    assert not FleetBreaker.objects.exists()
-
-
-@pytest.mark.django_db
-def test_transitions_are_bounded_for_each_breaker(report: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ops.breakers.retention.TRANSITIONS_PER_BREAKER", 2)
-    for state in ("open", "closed", "open", "closed"):
-        report(item(state))
-    prune_breakers(now_ms=now_ms())
-    assert [row.after for row in BreakerTransition.objects.order_by("id")] == ["open", "closed"]
 
 
 @pytest.mark.django_db

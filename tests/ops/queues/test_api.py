@@ -11,11 +11,15 @@ from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
 
+from core.breaker.machine import BreakerState
+from core.breaker.registry import own_storage
+from core.breaker.storage import Operation
 from core.models import AuditEntry
 from core.permissions import Role
 from entities.models import Entity
 from ops.dashboard.changes import read_change
 from ops.journal.models import JournalEntry
+from ops.probing.guarding import POLICY
 from ops.queues.models import Queue, QueueState
 from ops.queues.services import messages
 from tests.ops.queues.list_source import KIND, UNREACHABLE, ListSource, ReadOnlySource
@@ -245,6 +249,20 @@ def test_an_action_is_audited_before_it_is_done(send: Send, emails: Queue, monke
     monkeypatch.setattr(ListSource, "purge", purge)
 
     assert read(send("POST", f"{QUEUES}/{emails.uid}/purge", {"confirm": "emails"})) == {"count": 1}
+
+
+def test_a_queue_whose_target_operators_stopped_is_not_touched(
+    send: Send, emails: Queue, push: Callable[..., str], valkey_port: int
+) -> None:
+    push("emails")
+    name, path = f"target:127.0.0.1:{valkey_port}", f"{QUEUES}/{emails.uid}/purge"
+    own_storage().run([Operation(name, POLICY, "command", state=BreakerState.FORCED_OPEN, reason="moving")])
+
+    answer = read(send("POST", path, {"confirm": "emails"}), 503)
+
+    own_storage().run([Operation(name, POLICY, "command", state=BreakerState.CLOSED)])
+    assert "an operator has stopped calls" in answer["detail"]
+    assert read(send("POST", path, {"confirm": "emails"})) == {"count": 1}
 
 
 def test_viewers_see_no_secret_and_touch_nothing(

@@ -6,7 +6,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 DJLINT_FILES := templates
 # What never asks which database there is, and need not run on the second one.
-DATABASE_BLIND := tests/e2e tests/architecture tests/core/test_supervisor.py tests/core/test_tracing.py
+DATABASE_BLIND := tests/e2e tests/architecture tests/demo tests/core/breaker tests/core/test_supervisor.py \
+    tests/core/test_tracing.py tests/ops/queues/sources tests/ops/health/test_hostile_peers.py \
+    $(filter-out %composite_kind.py, $(wildcard tests/ops/health/test_*_kind.py))
 
 .PHONY: help run demo test bench faults check audit lock clean format
 

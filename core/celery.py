@@ -15,7 +15,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings")
 
 _REDIS_TIMEOUTS = {"socket_timeout": 2, "socket_connect_timeout": 2, "socket_keepalive": True}
 
-app = Celery("quarterdeck", amqp="core.broker:SteadyAMQP")
+app = Celery("quarterdeck", amqp="core.broker:SteadyAMQP", fixups={"core.worker_fixup:install_fixup"})
 app.set_default()  # in every thread, not only in the one that imports this first
 app.conf.update(
     broker_url=settings.REDIS_URL.replace("unix://", "redis+socket://", 1),

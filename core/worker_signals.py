@@ -7,7 +7,6 @@ from celery import signals
 
 from core.config import get_config
 from core.lifeline import die_with_parent
-from core.postgresql import forget_inherited_pools
 from core.telemetry.error_reports import report_error, start_error_reports
 from core.telemetry.tracing import start_tracing
 
@@ -23,7 +22,6 @@ def _set_up_main_process(**_kwargs: Any) -> None:
 
 def _set_up_pool_process(**_kwargs: Any) -> None:
     die_with_parent(os.getppid())
-    forget_inherited_pools()
     start_tracing()
     start_error_reports(get_config(), role="worker")
 

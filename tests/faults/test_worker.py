@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import Count
 
+from core.models import Pulse
 from ops.health.models import Check, CheckResult, CheckState
 from tests.faults.conftest import Worker
 from tests.ops.health.factories import make_http_check
@@ -112,3 +114,33 @@ def test_a_worker_that_is_stopped_gives_its_slots_back_within_ten_seconds(
 
     wait_for(all_have_results, seconds=30, what="a result of each check")
     assert_one_result_for_each_due_slot(slots)
+
+
+def test_a_worker_keeps_its_connections_to_the_database_from_task_to_task(
+    start_worker: Callable[[], Worker], wake_up: Callable[[], Any], on_postgresql: bool
+) -> None:
+    if not on_postgresql:
+        pytest.skip("SQLite is a file")
+    database = int(connection.settings_dict["PORT"])
+    worker = start_worker()
+
+    def connections() -> set[int]:
+        entries = [entry for child in worker.children for entry in child.net_connections(kind="tcp")]
+        return {entry.laddr.port for entry in entries if [*entry.raddr][1:] == [database]}
+
+    def last_tick() -> int | None:
+        return Pulse.objects.filter(role="worker").values_list("seen_ms", flat=True).first()
+
+    def tick() -> None:
+        before = last_tick()
+        wake_up()
+        wait_for(lambda: last_tick() != before, what="a tick")
+
+    for _ in range(5):
+        tick()
+    first = connections()
+    for _ in range(5):
+        tick()
+
+    assert first
+    assert first <= connections()

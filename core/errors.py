@@ -73,6 +73,20 @@ class PayloadTooLarge(QuarterdeckError):
     title = "The body is too large"
 
 
+class RequestTimedOut(QuarterdeckError):
+    """The caller began a request and did not end it in time."""
+
+    code = "request_timed_out"
+    title = "The request took too long to arrive"
+
+
+class IncompleteRequest(QuarterdeckError):
+    """The caller ended a request before the length that it had stated."""
+
+    code = "incomplete_request"
+    title = "The request ended too soon"
+
+
 class RateLimited(QuarterdeckError):
     code = "rate_limited"
     title = "Too many requests"

@@ -4,7 +4,6 @@ import re
 import time
 from collections.abc import Callable
 from functools import cache
-from io import BytesIO
 from typing import Any
 
 from django.conf import settings
@@ -15,7 +14,7 @@ from django.middleware.gzip import GZipMiddleware
 from prometheus_client import Histogram
 
 from core.authentication import bearer_token, principal_of_session, principal_of_token
-from core.errors import NotAuthenticated, PayloadTooLarge, PermissionDenied, QuarterdeckError
+from core.errors import NotAuthenticated, PermissionDenied, QuarterdeckError
 from core.ids import uuid7_hex
 from core.permissions import ANONYMOUS, PUBLIC, Principal
 from core.postgresql import is_silent
@@ -23,6 +22,7 @@ from core.problems import answer_exception, method_not_allowed, problem_of, resp
 from core.telemetry import metrics
 from core.telemetry.logging import bind_request_id
 from core.telemetry.request_log import log_request
+from core.web_bridge import BODY_FAULT, body_too_large
 
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -86,38 +86,18 @@ class PageCompressionMiddleware(GZipMiddleware):
         return super().process_response(request, response)
 
 
-class BodyLimitMiddleware:
-    """Refuse a body over the limit, whether it states its length or comes in chunks.
-
-    Django reads nothing of a body without a stated length; such a body is read here, up to the limit, and given on.
-    """
+class BodyMiddleware:
+    """Refuse a body over the limit, and one that did not arrive as it should (``core.web_bridge``)."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        limit: int = settings.BODY_LIMIT_BYTES
+        fault: QuarterdeckError | None = request.META.get(BODY_FAULT)
         stated = request.META.get("CONTENT_LENGTH") or ""
-        if stated.isdigit():
-            too_large = int(stated) > limit
-        else:
-            too_large = not stated and not self._take_unstated_body(request, limit)
-        if too_large:
-            return respond(request, problem_of(PayloadTooLarge(f"The body may have at most {limit // 1024} KiB")))
-        return self._get_response(request)
-
-    @staticmethod
-    def _take_unstated_body(request: HttpRequest, limit: int) -> bool:
-        """Whether the body, if there is one, is within the limit."""
-        chunked = "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower()
-        if not chunked or not request.META.get("wsgi.input_terminated"):
-            return not chunked
-        body = request.META["wsgi.input"].read(limit + 1)
-        if len(body) > limit:
-            return False
-        request.META["CONTENT_LENGTH"] = str(len(body))
-        request._stream = BytesIO(body)  # noqa: SLF001 - what WSGIRequest reads from
-        return True
+        if fault is None and stated.isdigit() and int(stated) > (limit := settings.BODY_LIMIT_BYTES):
+            fault = body_too_large(limit)
+        return self._get_response(request) if fault is None else respond(request, problem_of(fault))
 
 
 class AccessMiddleware:

@@ -43,6 +43,8 @@ STATUS_OF: dict[type[errors.QuarterdeckError], int] = {
     errors.HasDependencies: 409,
     errors.StaleVersion: 412,
     errors.PayloadTooLarge: 413,
+    errors.RequestTimedOut: 408,
+    errors.IncompleteRequest: 400,
     errors.RateLimited: 429,
     errors.Unavailable: 503,
     errors.QuarterdeckError: 500,

@@ -73,7 +73,7 @@ MIDDLEWARE = [
     "core.middleware.PageCompressionMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
-    "core.middleware.BodyLimitMiddleware",
+    "core.middleware.BodyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -1,7 +1,7 @@
-"""The web server: ``python -m core.web_server`` serves ``core.wsgi`` on the configured address until SIGTERM.
+"""The web server: ``python -m core.web_server`` serves ``core.rsgi`` on the configured address until SIGTERM.
 
-WSGI with a fixed set of threads: the database bounds how much can run at once, and a request that waits for a thread
-costs less than one that waits for a connection.
+WSGI on a fixed set of threads: the database bounds how much can run at once, and a request that waits for a thread
+costs less than one that waits for a connection. The event loop before them takes bodies (``core.web_bridge``).
 """
 
 import os
@@ -29,15 +29,14 @@ def main() -> None:
         sys.exit(str(error))
     formatters = {"generic": {"()": json_formatter}, "access": {"()": json_formatter}}
     server = Granian(
-        "core.wsgi:application",
+        "core.rsgi:application",
         address=listen_address(config.http_host),
         port=config.http_port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
         http=HTTPModes.http1,
         websockets=False,
-        loop=Loops.asyncio,
+        loop=Loops.uvloop,
         workers=config.web_workers,
-        blocking_threads=config.web_threads,
         backpressure=BACKPRESSURE_CONNECTIONS,
         workers_kill_timeout=WORKERS_KILL_SECONDS,
         respawn_failed_workers=True,

@@ -14,8 +14,10 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from prometheus_client import REGISTRY
 
-from core.middleware import BodyLimitMiddleware
+from core.errors import IncompleteRequest
+from core.middleware import BodyMiddleware
 from core.permissions import Role
+from core.web_bridge import BODY_FAULT
 
 LIMIT = settings.BODY_LIMIT_BYTES
 
@@ -93,8 +95,8 @@ def test_a_request_is_one_observation_with_bounded_labels(client: Client) -> Non
     assert count(method="other", route="healthz", status="200") == before + 1
 
 
-class TestBodyLimit:
-    """A body over the limit is refused, with and without a stated length."""
+class TestBody:
+    """A body over the limit is refused, and one that the server could not receive."""
 
     @staticmethod
     def send(body: bytes, **environ: object) -> tuple[HttpResponse, bytes]:
@@ -106,7 +108,7 @@ class TestBodyLimit:
 
         request = RequestFactory().generic("POST", "/api/v1/x", data=b"", **environ)  # type: ignore[arg-type]
         request.META["wsgi.input"] = BytesIO(body)
-        response = BodyLimitMiddleware(view)(request)
+        response = BodyMiddleware(view)(request)
         assert isinstance(response, HttpResponse)
         return response, seen[0] if seen else b""
 
@@ -116,18 +118,11 @@ class TestBodyLimit:
         assert response.status_code == 413
         assert json.loads(response.content)["code"] == "payload_too_large"
 
-    def test_chunks_over_the_limit(self) -> None:
-        chunked = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
+    def test_a_body_that_did_not_arrive(self) -> None:
+        response, _ = self.send(b"{", CONTENT_LENGTH="100", **{BODY_FAULT: IncompleteRequest("It ended too soon")})
 
-        assert self.send(b"x" * (LIMIT + 1), **chunked)[0].status_code == 413
-
-    def test_chunks_within_the_limit_reach_the_view(self) -> None:
-        chunked = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}
-
-        response, body = self.send(b"x" * 1000, **chunked)
-
-        assert response.status_code == 200
-        assert body == b"x" * 1000
+        assert response.status_code == 400
+        assert json.loads(response.content)["code"] == "incomplete_request"
 
     def test_through_the_whole_stack(self, client: Client) -> None:
         response = client.post("/api/v1/entities", data=b"x" * (LIMIT + 1), content_type="application/json")

@@ -14,6 +14,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import brotli
@@ -130,16 +131,18 @@ def test_a_body_that_ends_too_soon_holds_up_nobody(one: Watched, project: int) -
     request = (
         f"POST /api/{project}/envelope/?sentry_key={KEY} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100000\r\n\r\n"
     )
-    halves = []
-    for _ in range(50):
-        half = socket.create_connection(("127.0.0.1", one.instance.port), timeout=20)
-        half.sendall(request.encode() + b'{}\n{"type": "event"}\n{"mess')
-        halves.append(half)
+    with ExitStack() as opened:
+        halves = [
+            opened.enter_context(socket.create_connection(("127.0.0.1", one.instance.port), timeout=20))
+            for _ in range(50)
+        ]
+        for half in halves:
+            half.sendall(request.encode() + b'{}\n{"type": "event"}\n{"mess')
+        assert poster(one, project)(envelope()) in {200, 429}
+        status, _, seconds = one.get("/")
+        assert (status, seconds < 1) == (200, True)
+        assert {half.recv(12) for half in halves} == {b"HTTP/1.1 408"}
     assert poster(one, project)(envelope()) in {200, 429}
-    for half in halves:
-        half.close()
-    assert poster(one, project)(envelope()) in {200, 429}
-    assert one.get("/")[0] == 200
 
 
 def test_ten_times_the_quota_is_taken_up_to_it_and_refused_beyond(one: Watched, project: int) -> None:

@@ -1,0 +1,159 @@
+"""What reaches the WSGI application through a real web server, and that no client keeps it from the others."""
+
+import http.client
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from tests.core import echo
+from tests.services import free_port, wait_for
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    number = free_port()
+    command = [sys.executable, "-m", "granian", "--interface", "rsgi", "--http", "1", "--no-ws", "--loop", "uvloop",
+               "--port", str(number), "tests.core.echo:application"]  # fmt: skip
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def is_up() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", number)) == 0
+
+    try:
+        wait_for(is_up, what="the web server")
+        yield number
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+class Client(socket.socket):
+    """Sends raw lines, so that a request can be wrong; ``body`` follows as it is."""
+
+    def __init__(self, port: int, first: str, *headers: str, body: str = "") -> None:
+        super().__init__()
+        self.settimeout(10)
+        self.connect(("127.0.0.1", port))
+        self.sendall("\r\n".join([f"{first} HTTP/1.1", "Host: here", *headers, "", body]).encode())
+
+    def answer(self) -> http.client.HTTPResponse:
+        response = http.client.HTTPResponse(self)
+        response.begin()
+        return response
+
+    def told(self) -> dict[str, Any]:
+        response = self.answer()
+        assert response.status == 200
+        return dict(json.loads(response.read()))
+
+
+def ask(port: int, first: str, *headers: str, body: str = "") -> dict[str, Any]:
+    with Client(port, first, *headers, body=body) as client:
+        return client.told()
+
+
+def half_a_request(port: int) -> Client:
+    return Client(port, "POST /", "Content-Length: 50", body='{"begun')
+
+
+def test_the_environment_is_that_of_pep_3333(port: int) -> None:
+    told = ask(port, "GET /caf%C3%A9//x;y?q=%20", "X-Twice: 1", "X-Twice: 2", "Cookie: a=1", "Cookie: b=2")
+
+    expected = {
+        "REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": "/café//x;y".encode().decode("latin-1"),
+        "QUERY_STRING": "q=%20", "HTTP_HOST": "here", "HTTP_X_TWICE": "1,2", "HTTP_COOKIE": "a=1; b=2",
+        "REMOTE_ADDR": "127.0.0.1", "SERVER_NAME": "127.0.0.1", "SERVER_PORT": str(port),
+        "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.url_scheme": "http", "body": "", "fault": "",
+    }  # fmt: skip
+    assert {key: told.get(key) for key in expected} == expected
+
+
+def test_a_header_with_an_underscore_passes_for_no_other(port: int) -> None:
+    assert "HTTP_X_FORWARDED_PROTO" not in ask(port, "GET /", "X_Forwarded_Proto: https")
+
+
+def test_headers_of_the_answer_are_all_sent(port: int) -> None:
+    with Client(port, "GET /") as client:
+        response = client.answer()
+        assert response.headers.get_all("Set-Cookie") == ["a=1", "b=2"]
+        assert response.headers["Content-Type"] == "application/json"
+
+
+def test_head_has_no_body_and_the_connection_goes_on(port: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("HEAD", "/")
+    assert connection.getresponse().read() == b""
+    connection.request("GET", "/")
+    assert json.loads(connection.getresponse().read())["REQUEST_METHOD"] == "GET"
+    connection.close()
+
+
+class TestBody:
+    def test_of_a_stated_length(self, port: int) -> None:
+        told = ask(port, "POST /", "Content-Type: text/plain", "Content-Length: 5", body="hello")
+
+        assert (told["body"], told["CONTENT_LENGTH"], told["CONTENT_TYPE"]) == ("hello", "5", "text/plain")
+
+    def test_in_chunks_has_a_length_at_last(self, port: int) -> None:
+        told = ask(port, "POST /", "Transfer-Encoding: chunked", body="3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n")
+
+        assert (told["body"], told["CONTENT_LENGTH"]) == ("hello", "5")
+
+    def test_in_chunks_over_the_limit(self, port: int) -> None:
+        size = echo.BODY_LIMIT + 1
+        told = ask(port, "POST /", "Transfer-Encoding: chunked", body=f"{size:x}\r\n{'x' * size}\r\n0\r\n\r\n")
+
+        assert told["fault"] == "payload_too_large"
+
+    def test_of_a_stated_length_over_the_limit_is_not_waited_for(self, port: int) -> None:
+        told = ask(port, "POST /", f"Content-Length: {echo.BODY_LIMIT + 1}")
+
+        assert (told["body"], told["fault"]) == ("", "")
+        assert int(told["CONTENT_LENGTH"]) > echo.BODY_LIMIT
+
+    def test_that_ends_too_soon(self, port: int) -> None:
+        with half_a_request(port) as client:
+            client.shutdown(socket.SHUT_WR)
+            assert client.told()["fault"] == "incomplete_request"
+
+    def test_that_never_comes_is_given_up_and_its_connection_closed(self, port: int) -> None:
+        with half_a_request(port) as client:
+            assert client.told()["fault"] == "request_timed_out"
+            assert client.recv(1) == b""
+
+    def test_many_that_never_come_hold_up_nobody(self, port: int) -> None:
+        with ExitStack() as opened:
+            waiting = [opened.enter_context(half_a_request(port)) for _ in range(20 * echo.THREADS)]
+
+            assert ask(port, "GET /")["fault"] == ""
+
+            assert {client.told()["fault"] for client in waiting} == {"request_timed_out"}
+
+
+class TestStream:
+    def test_arrives_whole_and_is_closed(self, port: int) -> None:
+        before = ask(port, "GET /")["closed"]
+        with Client(port, "GET /stream") as client:
+            assert len(client.answer().read()) == echo.STREAM_BYTES
+        assert ask(port, "GET /")["closed"] == before + 1
+
+    def test_that_nobody_reads_holds_up_nobody(self, port: int) -> None:
+        with ExitStack() as opened:
+            for _ in range(2 * echo.THREADS):
+                opened.enter_context(Client(port, "GET /stream"))
+
+            assert ask(port, "GET /")["fault"] == ""
+
+
+def test_an_exception_of_the_application_is_a_500_and_costs_no_thread(port: int) -> None:
+    for _ in range(2 * echo.THREADS):
+        with Client(port, "GET /broken") as client:
+            assert client.answer().status == 500
+    assert ask(port, "GET /")["fault"] == ""

@@ -145,6 +145,13 @@ class Config(BaseSettings):
     keep_daily_rollups_days: int = Field(
         default=400, ge=91, le=3650, description="Days for which roll-ups of a day are kept."
     )
+    trace_url: str | None = Field(
+        default=None,
+        description="Where a browser finds a trace; unset: trace ids are shown without a link.",
+        json_schema_extra={
+            **allowed("an http(s) address with {trace_id} in it, as https://traces.example.com/{trace_id}")
+        },
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log event that is written."
     )
@@ -192,6 +199,15 @@ class Config(BaseSettings):
             ):
                 raise ValueError("unknown scheme or no host")
             _ = url.port  # raises for a port that is no number
+        return value
+
+    @field_validator("trace_url")
+    @classmethod
+    def _web_address_of_a_trace(cls, value: str | None) -> str | None:
+        if value is not None:
+            url = urlsplit(value)
+            if url.scheme not in {"http", "https"} or not url.hostname or "{trace_id}" not in value:
+                raise ValueError("not a web address with {trace_id} in it")
         return value
 
     @field_validator("allowed_hosts")

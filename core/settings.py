@@ -141,6 +141,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = config.redis_url.get_secret_value() if config.redis_url else f"unix://{quote(str(DATA_DIR.broker_socket))}"
 
+TRACE_URL = config.trace_url
+
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True

@@ -1,8 +1,10 @@
 """How values are written on pages: statuses, moments, durations. Everything given is escaped."""
 
 import datetime as dt
+from urllib.parse import quote
 
 from django import template
+from django.conf import settings
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
@@ -42,6 +44,17 @@ def period_words(ms: int) -> str:
         if count:
             parts.append(f"{count} {unit}")
     return " ".join(parts) or "0 s"
+
+
+@register.simple_tag
+def trace_link(trace_id: str) -> SafeString | str:
+    """The id of a trace; a link to it where the operator said which system keeps traces."""
+    template: str | None = settings.TRACE_URL
+    if template is None or not trace_id:
+        return trace_id
+    return format_html(
+        '<a href="{}" rel="noreferrer">{}</a>', template.replace("{trace_id}", quote(trace_id, safe="")), trace_id
+    )
 
 
 @register.filter

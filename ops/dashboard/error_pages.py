@@ -86,7 +86,6 @@ def _facts(event: EventRow, data: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Server", data.get("server", "")),
         ("User", data.get("user", "")),
         ("Logger", data.get("logger", "")),
-        ("Trace", event.trace_id),
         ("Event", event.event_id),
         ("SDK", data.get("sdk", "")),
     )

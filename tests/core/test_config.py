@@ -87,6 +87,9 @@ def test_the_file_is_found_below_the_xdg_folder(configure: Configure, tmp_path: 
     assert configure().http_port == 1234
 
 
+_TRACE_URL = "an http(s) address with {trace_id} in it, as https://traces.example.com/{trace_id}"
+
+
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
@@ -97,6 +100,8 @@ def test_the_file_is_found_below_the_xdg_folder(configure: Configure, tmp_path: 
         ("LOG_LEVEL", "loud", "one of debug, info, warning, error"),
         ("ALLOWED_HOSTS", "https://a.example", "host names separated by commas, without scheme or port"),
         ("TRUSTED_ORIGINS", "a.example", "origins such as https://status.example.com, separated by commas"),
+        ("TRACE_URL", "https://traces.example.com/", _TRACE_URL),
+        ("TRACE_URL", "javascript:alert({trace_id})", _TRACE_URL),
         ("DATA_DIR", "~nobody-by-that-name/x", "a folder that can be written, or created"),
         ("DATA_DIR", "", "a folder that can be written, or created"),
         ("PROBE_ALLOW_CIDRS", "127.0.0.1/8", "networks such as 127.0.0.0/8,::1/128, separated by commas; empty: none"),

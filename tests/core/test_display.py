@@ -1,9 +1,10 @@
 """How values are written on pages."""
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from core.clock import from_ms, now_ms
-from core.templatetags.display import duration_words, latency_words, period_words, since, status, until
+from core.templatetags.display import duration_words, latency_words, period_words, since, status, trace_link, until
 
 
 @pytest.mark.parametrize(
@@ -35,3 +36,16 @@ def test_a_moment_carries_its_machine_form() -> None:
     assert ">in 59 s</time>" in until(from_ms(now_ms() + 59_990))
     assert 'data-ms="1000"' in since(from_ms(1_000))
     assert "01 Jan 1970, 00:00:01 UTC" in since(from_ms(1_000))
+
+
+def test_a_trace_is_a_link_where_the_operator_said_to_what(settings: Settings) -> None:
+    settings.TRACE_URL = None
+    assert trace_link("4bf9") == "4bf9"
+
+    settings.TRACE_URL = "https://traces.example.com/?id={trace_id}"
+    assert trace_link("4bf9") == '<a href="https://traces.example.com/?id=4bf9" rel="noreferrer">4bf9</a>'
+    assert trace_link("") == ""
+    assert trace_link('"/><b>&id=1') == (
+        '<a href="https://traces.example.com/?id=%22%2F%3E%3Cb%3E%26id%3D1" rel="noreferrer">'
+        "&quot;/&gt;&lt;b&gt;&amp;id=1</a>"
+    )

@@ -1,12 +1,15 @@
-"""Text as it may be stored: no control characters, which PostgreSQL, logs and terminals refuse or obey."""
+"""Text as it may be stored: no control characters, which PostgreSQL, logs and terminals refuse or obey, and nothing
+that turns the direction of the text around it (UAX #9: embeddings, overrides, isolates), which shows another text."""
 
 import re
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-LINE_PATTERN = r"^[^\x00-\x1f\x7f]*$"
-TEXT_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+TURNING = r"\u202a-\u202e\u2066-\u2069"
+"""Of a class of characters: what turns the direction."""
+LINE_PATTERN = rf"^[^\x00-\x1f\x7f-\x9f{TURNING}]*$"
+TEXT_PATTERN = rf"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{TURNING}]*$"
 _LINE = re.compile(LINE_PATTERN.removesuffix("$"))
 _TEXT = re.compile(TEXT_PATTERN.removesuffix("$"))
 

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 from core.redaction import is_secret_name, may_hold_secret, redact, redact_queries, redact_text
+from core.text import TURNING
 
 LINE = 200
 TEXT = 2_000
@@ -20,7 +21,7 @@ EXCEPTIONS = 20
 TAGS = 50
 BREADCRUMBS = 50
 VARIABLES = 30
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROL = re.compile(rf"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{TURNING}]")
 _LEVELS = frozenset({"fatal", "error", "warning", "info", "debug"})
 _CLOCK_SKEW = dt.timedelta(minutes=5)
 _OLDEST = dt.timedelta(days=30)

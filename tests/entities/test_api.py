@@ -233,6 +233,7 @@ VALID = '{"name": "api", "kind": "service", %s}'
         (VALID % '"title": "\\ud800"', 400, None),
         (VALID % '"title": "a\\u0000b"', 422, "title"),
         (VALID % '"labels": {"a": "\\u0000"}', 422, "labels.a"),
+        (VALID % '"title": "pay\\u202ements"', 422, "title"),
         (VALID % '"title": "two\\nlines"', 422, "title"),
         (VALID % '"tier": 10000000000000000000000000000', 422, "tier"),
         (VALID % '"tier": true', 422, "tier"),

@@ -75,6 +75,16 @@ def test_whatever_a_program_says_is_text(client_of: ClientOf, report: Report) ->
         assert 'href="https://evil' not in html
 
 
+def test_text_that_turns_its_direction_is_shown_as_it_was_written(client_of: ClientOf, report: Report) -> None:
+    (group,) = report(event(kind="Err\u202eor", value="sent \u2066to\u2069 \u200fnobody", functions=("pay\u202e",)))
+
+    html = page(client_of(Role.VIEWER), f"/errors/{group.uid}")
+
+    assert "Error" in html
+    assert "sent to \u200fnobody" in html
+    assert not re.search("[\u202a-\u202e\u2066-\u2069]", html)
+
+
 def test_own_frames_stand_open_and_libraries_are_folded(client_of: ClientOf, report: Report) -> None:
     said = event(functions=("charge",))
     frames = said["exception"]["values"][0]["stacktrace"]["frames"]

@@ -16,6 +16,7 @@ from io import BytesIO
 from typing import Any, Protocol
 
 import structlog
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # its documented name
 
 from core.errors import IncompleteRequest, PayloadTooLarge, QuarterdeckError, RequestTimedOut, Unavailable
 
@@ -166,8 +167,9 @@ def _answer(
             exchange.response_bytes(head.status, head.headers, b"".join(chunks))
             return
         stream = exchange.response_stream(head.status, head.headers)
-        for chunk in chunks:
-            asyncio.run_coroutine_threadsafe(_send(stream, chunk), loop).result(SEND_SECONDS)
+        with contextlib.suppress(ProtocolClosed):  # the client has gone
+            for chunk in chunks:
+                asyncio.run_coroutine_threadsafe(_send(stream, chunk), loop).result(SEND_SECONDS)
     finally:
         if (close := getattr(chunks, "close", None)) is not None:
             close()

@@ -1,5 +1,6 @@
 """A WSGI application that tells what reached it, behind the bridge; granian serves it for ``test_web_bridge.py``."""
 
+import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -19,8 +20,11 @@ class Streamed:
 
     streaming = True
 
+    def __init__(self, pieces: Iterable[int]) -> None:
+        self._pieces = pieces
+
     def __iter__(self) -> Iterator[bytes]:
-        for _ in range(200):
+        for _ in self._pieces:
             yield b"x" * (STREAM_BYTES // 200)
 
     def close(self) -> None:
@@ -33,7 +37,9 @@ def _echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterab
         raise RuntimeError("broken")
     start_response("200 OK", [("Content-Type", "application/json"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")])
     if environ["PATH_INFO"] == "/stream":
-        return Streamed()
+        return Streamed(range(200))
+    if environ["PATH_INFO"] == "/endless":
+        return Streamed(itertools.count())
     fault = environ.get(BODY_FAULT)
     told = {
         **{key: value for key, value in environ.items() if isinstance(value, str)},

@@ -1,12 +1,13 @@
 """What reaches the WSGI application through a real web server, and that no client keeps it from the others."""
 
+import contextlib
 import http.client
 import json
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,23 +16,31 @@ from tests.core import echo
 from tests.services import free_port, wait_for
 
 
-@pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    number = free_port()
+@contextlib.contextmanager
+def served(log: Path) -> Iterator[int]:
+    """The port of a web server of its own, whose last words are in ``log`` at the end."""
+    port = free_port()
     command = [sys.executable, "-m", "granian", "--interface", "rsgi", "--http", "1", "--no-ws", "--loop", "uvloop",
-               "--port", str(number), "tests.core.echo:application"]  # fmt: skip
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+               "--port", str(port), "tests.core.echo:application"]  # fmt: skip
+    with log.open("wb") as output:
+        server = subprocess.Popen(command, stdout=output, stderr=output)
 
     def is_up() -> bool:
         with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", number)) == 0
+            return probe.connect_ex(("127.0.0.1", port)) == 0
 
     try:
         wait_for(is_up, what="the web server")
-        yield number
+        yield port
     finally:
         server.terminate()
         server.wait(10)
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with served(tmp_path_factory.mktemp("granian") / "log") as number:
+        yield number
 
 
 class Client(socket.socket):
@@ -129,7 +138,7 @@ class TestBody:
             assert client.recv(1) == b""
 
     def test_many_that_never_come_hold_up_nobody(self, port: int) -> None:
-        with ExitStack() as opened:
+        with contextlib.ExitStack() as opened:
             waiting = [opened.enter_context(half_a_request(port)) for _ in range(20 * echo.THREADS)]
 
             assert ask(port, "GET /")["fault"] == ""
@@ -144,8 +153,16 @@ class TestStream:
             assert len(client.answer().read()) == echo.STREAM_BYTES
         assert ask(port, "GET /")["closed"] == before + 1
 
+    def test_that_its_client_leaves_is_closed_without_a_complaint(self, tmp_path: Path) -> None:
+        with served(tmp_path / "log") as port:
+            with Client(port, "GET /endless") as client:
+                client.recv(1)
+            wait_for(lambda: ask(port, "GET /")["closed"] == 1, what="its end")
+
+        assert "answer_failed" not in (tmp_path / "log").read_text()
+
     def test_that_nobody_reads_holds_up_nobody(self, port: int) -> None:
-        with ExitStack() as opened:
+        with contextlib.ExitStack() as opened:
             for _ in range(2 * echo.THREADS):
                 opened.enter_context(Client(port, "GET /stream"))
 

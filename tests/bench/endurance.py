@@ -1,7 +1,7 @@
 """``python -m tests.bench.endurance``: a real instance under a large fleet, for minutes.
 
-By default 10,000 HTTP checks every 30 s for 10 minutes on SQLite. It reports how late slots started, whether any was
-missed, how long the overview took to answer once a second, and the memory of each process.
+By default 10,000 HTTP checks every 30 s for 10 minutes on SQLite, and no queues. It reports how late slots started,
+whether any was missed, how long the overview took to answer once a second, and the memory of each process.
 """
 
 import argparse
@@ -23,10 +23,12 @@ from tests.bench.figures import Figure, write_json
 from tests.bench.memory import LOOPBACK, resident_mb, role_of, seed
 from tests.bench.target import run_target
 from tests.core.instances import Instance, running
-from tests.services import run_postgres
+from tests.services import free_port, run_postgres, run_valkey
 
 PASSWORD = "endurance-of-the-bench"
 SETTLING_SECONDS = 10
+UNDER_WAY_SECONDS = 5
+"""What is due in the last moments may have no result yet, and is not looked for."""
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
@@ -41,7 +43,11 @@ def main() -> None:
         if arguments.database == "postgresql":
             settings["DATABASE_URL"] = stack.enter_context(run_postgres(folder))
         instance = stack.enter_context(running(folder / "data", **settings))
-        seed(instance, checks=arguments.checks, interval_seconds=arguments.interval, url=target.url)
+        queues_url = stack.enter_context(run_valkey(folder, port=free_port())) if arguments.queues else ""
+        seed(
+            instance, checks=arguments.checks, interval_seconds=arguments.interval, url=target.url,
+            queues=arguments.queues, queues_url=queues_url,
+        )  # fmt: skip
         figures = list(_observe(instance, arguments))
         write_json(Path(arguments.output), figures)
 
@@ -51,6 +57,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--checks", type=int, default=10_000)
     parser.add_argument("--interval", type=int, default=30, help="seconds")
+    parser.add_argument("--queues", type=int, default=0, help="lists on a Valkey, looked at each minute")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--output", default="endurance.json")
     return parser.parse_args()
@@ -74,8 +81,9 @@ def _observe(instance: Instance, arguments: argparse.Namespace) -> Iterator[Figu
     until, used = time.time(), _cpu_seconds(instance)
     late = _read(instance, "SELECT late_ms FROM ops_checkresult WHERE slot_ms BETWEEN %s AND %s", started, until)
     missed = _read(instance, "SELECT missed_slots FROM ops_checkstate WHERE %s < %s", started, until)
-    expected = arguments.checks * (until - started) / arguments.interval
+    expected = arguments.checks * (until - started - UNDER_WAY_SECONDS) / arguments.interval
     for figure in (
+        *(_queues(instance, arguments, started, until) if arguments.queues else ()),
         Figure("Slots run", "of those due", len(late) / expected),
         Figure("Slots missed", "slots", sum(missed)),
         *_percentiles("Lateness", late, budget_p95=2_000),
@@ -90,6 +98,14 @@ def _observe(instance: Instance, arguments: argparse.Namespace) -> Iterator[Figu
             f"{figure.name:<40} {figure.value:10.3g} {figure.unit}{'  MISSED' if figure.ok is False else ''}\n"
         )
         yield figure
+
+
+def _queues(instance: Instance, arguments: argparse.Namespace, started: float, until: float) -> Iterator[Figure]:
+    looks = _read(instance, "SELECT size FROM ops_queuesample WHERE at_ms BETWEEN %s AND %s", started, until)
+    missed = _read(instance, "SELECT missed_slots FROM ops_queuestate WHERE %s < %s", started, until)
+    expected = arguments.queues * (until - started - UNDER_WAY_SECONDS) / 60
+    yield Figure("Looks at queues", "of those due", len(looks) / expected)
+    yield Figure("Looks at queues missed", "slots", sum(missed))
 
 
 def _percentiles(name: str, values: Sequence[float], *, budget_p95: float) -> Iterator[Figure]:
@@ -110,7 +126,7 @@ def _cpu_seconds(instance: Instance) -> dict[str, float]:
 
 
 def _read(instance: Instance, statement: str, first: float, last: float) -> list[int]:
-    bounds = (int(first * 1000), int(last * 1000) - 5_000)  # what is due now is still under way
+    bounds = (int(first * 1000), int((last - UNDER_WAY_SECONDS) * 1000))
     if (url := instance.settings.get("DATABASE_URL")) is not None:
         with psycopg.connect(url) as server:
             return [row[0] for row in server.execute(statement.encode(), bounds)]

@@ -37,11 +37,14 @@ def measure_memory() -> Iterator[Figure]:
             yield Figure(f"Memory of the {role}, {CHECKS:,} checks", "MB", size, budget=BUDGET_MB)
 
 
-def seed(instance: Instance, *, checks: int, interval_seconds: int, url: str) -> None:
-    """Write healthy HTTP checks into the instance's database, their slots spread over the interval."""
+def seed(
+    instance: Instance, *, checks: int, interval_seconds: int, url: str, queues: int = 0, queues_url: str = ""
+) -> None:
+    """Write healthy HTTP checks, and queues, into the instance's database, their slots spread over the interval."""
     environment = instance_environment(instance.data, instance.port, **instance.settings)
     environment["DJANGO_SETTINGS_MODULE"] = "core.settings"
     command = [sys.executable, "-m", "tests.bench.seed", str(checks), str(interval_seconds), url]
+    command += [str(queues), queues_url] if queues else []
     subprocess.run(command, env={**os.environ, **environment}, check=True)
 
 

@@ -94,6 +94,17 @@ def next_standing(previous: Standing, outcome: Status, thresholds: Thresholds) -
     return Standing(status=status, fine_run=fine_run, up_run=up_run)
 
 
+def standing_reason(standing: Standing, message: str, thresholds: Thresholds) -> str:
+    """Why a check stands as it does. ``message`` is what its last result said, which is nothing when that was healthy
+    while the check still needs more such results to get better.
+    """
+    run = standing.up_run if standing.status is Status.UNHEALTHY else standing.fine_run
+    if standing.status not in {Status.UNHEALTHY, Status.DEGRADED} or run <= 0:
+        return message
+    recovering = f"recovering, {run} of {thresholds.success} good results"
+    return f"{recovering}: {message}" if message else recovering
+
+
 def standing_at(stored: Standing, *, fresh_until_ms: int | None, at_ms: int) -> Standing:
     """The standing as it counts at ``at_ms``: once results stopped coming it starts again as unknown, its runs at 0."""
     if fresh_until_ms is None or fresh_until_ms < at_ms:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from django.db import transaction
 
 from core.revision import take_revision
-from ops.health.domain import Standing, next_standing, standing_at
+from ops.health.domain import Standing, next_standing, standing_at, standing_reason
 from ops.health.engine.bulk import (
     Row,
     insert_changes,
@@ -21,6 +21,7 @@ from ops.health.engine.definitions import PreparedCheck
 from ops.health.engine.judging import Judgement
 from ops.health.models import CheckState
 from ops.journal.services import NewEntry, record_entries
+from ops.probing.excerpts import MESSAGE_LENGTH
 from ops.probing.probe import Observation
 from ops.scheduling.freshness import fresh_until
 from ops.signals.domain import Status
@@ -71,6 +72,11 @@ class Result(NamedTuple):
         return self.after.status is not self.before.status
 
     @property
+    def reason(self) -> str:
+        judgement, thresholds = self.outcome.judgement, self.outcome.check.thresholds
+        return standing_reason(self.after, judgement.message, thresholds)[:MESSAGE_LENGTH]
+
+    @property
     def is_worth_a_detail(self) -> bool:
         """What failed or changed keeps its reason; what went as always does not."""
         return self.is_transition or self.outcome.judgement.outcome is not Status.HEALTHY
@@ -85,7 +91,7 @@ class Result(NamedTuple):
         """Whether pages must learn of it: another status, the end of a silence, or another reason for the trouble."""
         if self.is_transition or self.ends_silence:
             return True
-        return self.after.status is not Status.HEALTHY and is_other_reason(self.outcome.judgement.message, last_message)
+        return self.after.status is not Status.HEALTHY and is_other_reason(self.reason, last_message)
 
 
 def is_other_reason(message: str, last_message: str) -> bool:
@@ -139,7 +145,7 @@ class QuietResult:
 def find_quiet(outcome: Outcome) -> QuietResult | None:
     """None for an outcome that needs ``commit_outcomes``. Whoever writes the rows does so under the same fence."""
     result = _advance(outcome)
-    if result.is_worth_a_detail or result.ends_silence:
+    if result.is_worth_a_detail or result.ends_silence or result.after.status is not Status.HEALTHY:
         return None
     return QuietResult(result, _state_row(result), _result_row(result))
 
@@ -194,7 +200,7 @@ def _state_row(result: Result) -> Row:
         "last_at_ms": outcome.at_ms,
         "last_outcome": outcome.judgement.outcome,
         "last_duration_us": outcome.duration_us,
-        "last_message": outcome.judgement.message,
+        "last_message": result.reason,
     }
 
 

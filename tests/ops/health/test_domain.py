@@ -2,7 +2,7 @@
 
 import pytest
 
-from ops.health.domain import Standing, Thresholds, next_standing, standing_at
+from ops.health.domain import Standing, Thresholds, next_standing, standing_at, standing_reason
 from ops.signals.domain import Status
 
 H, U, D, X = Status.HEALTHY, Status.UNKNOWN, Status.DEGRADED, Status.UNHEALTHY
@@ -33,6 +33,27 @@ def run(outcomes: list[Status], thresholds: Thresholds) -> list[Status]:
 )
 def test_thresholds_give_hysteresis(failure: int, success: int, outcomes: list[Status], statuses: list[Status]) -> None:
     assert run(outcomes, Thresholds(failure=failure, success=success)) == statuses
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "message", "reason"),
+    [
+        ([H], "", ""),
+        ([X, X], "refused", "refused"),
+        ([X, H], "", "recovering, 1 of 3 good results"),
+        ([X, H, H], "", "recovering, 2 of 3 good results"),
+        ([X, H, D], "took 2 s", "recovering, 2 of 3 good results: took 2 s"),
+        ([D, H], "", "recovering, 1 of 3 good results"),
+        ([X, H, X], "refused", "refused"),
+        ([X, H, H, H], "", ""),
+    ],
+)
+def test_a_check_that_recovers_says_how_far_it_is(outcomes: list[Status], message: str, reason: str) -> None:
+    thresholds, standing = Thresholds(success=3), Standing()
+    for outcome in outcomes:
+        standing = next_standing(standing, outcome, thresholds)
+
+    assert standing_reason(standing, message, thresholds) == reason
 
 
 @pytest.mark.parametrize(("fresh_until_ms", "counts"), [(100, True), (99, False), (None, False)])

@@ -222,6 +222,26 @@ def test_another_reason_for_the_same_trouble_is_shown_but_not_another_measure(
     assert JournalEntry.objects.count() == 1
 
 
+def test_a_check_that_recovers_says_so_and_is_shown() -> None:
+    check = make_check(success_threshold=2)
+    run(check, X, "connection refused")
+    before = current_revision()
+
+    run(check, H)
+
+    assert (state_of(check).status, state_of(check).last_message) == (X, "recovering, 1 of 2 good results")
+    assert state_of(check).revision == before + 1
+
+
+def test_a_long_message_of_a_check_that_recovers_fits() -> None:
+    check = make_check(success_threshold=2)
+    run(check, X, "x" * 500)
+
+    run(check, D, "y" * 500)
+
+    assert len(state_of(check).last_message) == 500
+
+
 def test_an_outcome_that_says_nothing_keeps_neither_status_nor_freshness_alive() -> None:
     check = make_check()
     run(check, H)

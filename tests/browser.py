@@ -17,7 +17,16 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Response, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    Response,
+    expect,
+    sync_playwright,
+)
 from pytest_django.live_server_helper import LiveServer
 
 from core.permissions import Role
@@ -26,6 +35,7 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 PASSWORD = "correct-horse-battery"
 WAIT_MS = 15_000
+expect.set_options(timeout=WAIT_MS)  # Playwright's own 5 s are short on a loaded machine
 
 
 def find_chromium() -> str | None:

@@ -119,7 +119,8 @@ function draw(box) {
   const options = {
     width: canvas.clientWidth,
     height: canvas.clientHeight,
-    padding: [8, 8, 0, 0],
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"), // as every moment on a page
+    padding: [8, 24, 0, 0],
     scales: { x: { time: true, range: () => [data.from_ms / 1000, data.to_ms / 1000] }, y: { range: () => [0, top] } },
     axes: [
       axis({ values: CLOCK, space: 72, size: 42 }),
@@ -128,7 +129,7 @@ function draw(box) {
     series,
     bands: data.lines.length > 1 ? [{ series: [2, 1], fill: colour("--accent-soft") }] : [],
     cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 }, y: false },
-    legend: { live: true },
+    legend: { live: true, markers: { width: 0, fill: (plot, at) => plot.series[at].stroke(plot, at) } },
     hooks: { draw: [(plot) => drawMarks(plot, data)], setSelect: [(plot) => zoom(box, plot)] },
   };
   state.plot = new uPlot(options, [data.start_ms.map((ms) => ms / 1000), ...columns], canvas);

@@ -50,7 +50,12 @@ function drawMarks(plot, data) {
     ctx.font = `${12 * dpr}px ${fontFamily}`;
     ctx.textAlign = "right";
     ctx.textBaseline = "bottom";
-    ctx.fillText(limit.words, bbox.left + bbox.width - 4 * dpr, y - 3 * dpr);
+    // A rim in the colour of the ground, so that the words can be read over a line.
+    ctx.strokeStyle = colour("--surface");
+    ctx.lineWidth = 4 * dpr;
+    ctx.lineJoin = "round";
+    ctx.setLineDash([]);
+    for (const write of ["strokeText", "fillText"]) ctx[write](limit.words, bbox.left + bbox.width - 4 * dpr, y - 3 * dpr);
   }
   ctx.fillStyle = colour("--unhealthy");
   const foot = bbox.top + bbox.height;

@@ -48,7 +48,7 @@ def explain(status: EntityStatus) -> str:
     if status.reasons:
         first = status.reasons[0]
         more = f" (and {len(status.reasons) - 1} more)" if len(status.reasons) > 1 else ""
-        return f"{first.name}: {first.message}{more}" if first.message else first.name + more
+        return f"{first.name}: {first.message or first.status}{more}"
     return "no check yet" if status.status == "unknown" else ""
 
 

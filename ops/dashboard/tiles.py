@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 
 from core.durations import describe_duration_ms
 from core.permissions import Principal
-from ops.breakers.domain import TROUBLED
+from ops.breakers.domain import TROUBLED, BreakerState
 from ops.breakers.selectors import breaker_totals
 from ops.dashboard.sparkline import draw_bars, draw_sparkline
 from ops.errors.selectors import error_totals
@@ -84,7 +84,7 @@ def _queues(principal: Principal) -> Tile:
 def _breakers() -> Tile:
     totals = breaker_totals()
     parts = [
-        f"{count:,} {word.replace('_', ' ')}"
+        f"{count:,} {BreakerState(word).words}"
         for word in ("open", "forced_open", "half_open", "unknown")
         if (count := totals.states.get(word))
     ]
@@ -96,7 +96,7 @@ def _breakers() -> Tile:
         status=status if totals.total else "paused",
         figure=parts[0] if parts else f"{totals.total:,} closed" if totals.total else "No breaker",
         note=", ".join(parts[1:])
-        or (f"opened {_count(opened, 'time')} in 24\u00a0h" if totals.total else "None is reported yet"),
+        or (f"{_count(opened, 'opening')} in 24\u00a0h" if totals.total else "None is reported yet"),
         trend=draw_sparkline(totals.opened_hourly, what="openings") if totals.total else "",
     )
 

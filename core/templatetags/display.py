@@ -12,6 +12,7 @@ from core.clock import now_ms, to_ms
 
 register = template.Library()
 
+_ABBREVIATIONS = frozenset({"dns", "dsn", "id", "ip", "sni", "sql", "tls", "url"})
 STATUS_WORDS = ("unhealthy", "degraded", "unknown", "impacted", "maintenance", "paused", "healthy")
 
 
@@ -59,7 +60,16 @@ def trace_link(trace_id: str) -> SafeString | str:
 
 @register.filter
 def latency(ms: float | None) -> str:
-    return "" if ms is None else latency_words(ms)
+    """Empty for a duration of nothing: no probe takes no time, a ping that only came or a composite measured none."""
+    return latency_words(ms) if ms else ""
+
+
+@register.filter
+def label(name: str) -> str:
+    """The name of a field as a label: ``verify tls`` becomes ``Verify TLS``."""
+    words = [word.upper() if word in _ABBREVIATIONS else word for word in name.split()]
+    said = " ".join(words)
+    return said[:1].upper() + said[1:]
 
 
 @register.filter
@@ -126,10 +136,13 @@ def until(moment: dt.datetime | None) -> SafeString | str:
 
 @register.simple_tag
 def moment(at: dt.datetime) -> SafeString:
-    """Date and time of day in UTC; the date is left out today."""
+    """Date and time of day in UTC, as everything that stands on a page; the date is left out today."""
     at = at.astimezone(dt.UTC)
     shown = f"{at:%H:%M:%S}" if to_ms(at) // 86_400_000 == now_ms() // 86_400_000 else f"{at:%d %b, %H:%M:%S}"
-    return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), _title(at), shown)
+    return format_html(
+        '<time datetime="{}" data-ms="{}" data-form="at" title="{}">{}</time>',
+        at.isoformat(), to_ms(at), _title(at), shown,
+    )  # fmt: skip
 
 
 def _time(moment: dt.datetime | None, *, form: str) -> SafeString | str:

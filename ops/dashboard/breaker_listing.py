@@ -94,7 +94,7 @@ def list_breakers(query: QueryDict, *, path: str, principal: Principal) -> dict[
             statuses=[StatusChoice(word, counts[word]) for word in CHOICES if counts[word] or word == state],
             choices=offer(
                 choose("entity", "Entity", entity, entities_with_breakers()),
-                Choice("kind", "Fleet and ours", kind, KINDS) if own.rows or kind else None,
+                Choice("kind", "Kind", kind, KINDS) if own.rows or kind else None,
             ),
             clear_url=path,
             word="state",

@@ -35,6 +35,7 @@ from ops.dashboard.breaker_words import (
 )
 from ops.dashboard.edits import list_edits
 from ops.dashboard.lists import address, read_page
+from ops.dashboard.reasons import fold_reasons
 
 SHOWN_SOURCES = 20
 SHOWN_BREAKERS = 5
@@ -115,6 +116,7 @@ def read_breaker(query: QueryDict, path: str, *, principal: Principal, uid: str)
         return transitions(principal=principal, uid=uid, limit=TRANSITIONS_PAGE, cursor=cursor)
 
     page, is_later = read_page(query, read)
+    entity = get_entity(principal=principal, ref=row.entity_name)
     return {
         "breaker": row,
         "word": state_words(row.state).capitalize(),
@@ -129,7 +131,8 @@ def read_breaker(query: QueryDict, path: str, *, principal: Principal, uid: str)
         "failures": share_words(row.failure_share),
         "rate": rate_words(row.calls_per_minute),
         "way": _WAYS.get(row.kind, row.kind),
-        "entity": get_entity(principal=principal, ref=row.entity_name),
+        "entity": entity,
+        "reasons": fold_reasons(entity.status.reasons),
         "instances": [_instance(instance) for instance in row.instances],
         "transitions": [
             TransitionItem(found, state_words(found.before) if found.before else "", state_mark(found.after))

@@ -16,15 +16,15 @@ _LOOKED_THROUGH = 20_000
 """Of the journal's last entries so many are searched: a first start of 10,000 checks hides nothing before it."""
 
 
-_ERRORS = {"new": "New error: {}", "regressed": "{} came back", "open": "{} was reopened", "surged": "Surge of {}"}
+_ERRORS = {"new": "new error: {}", "regressed": "{} came back", "open": "{} was reopened", "surged": "surge of {}"}
 
 _QUEUES = {
-    "queue.peek": "Messages of {} were looked at",
-    "queue.peek_dead": "Dead messages of {} were looked at",
-    "queue.retry_dead": "Dead messages of {} were retried",
-    "queue.discard_dead": "Dead messages of {} were discarded",
-    "queue.pause_consumers": "The consumers of {} were paused",
-    "queue.resume_consumers": "The consumers of {} were resumed",
+    "queue.peek": "messages of {} were looked at",
+    "queue.peek_dead": "dead messages of {} were looked at",
+    "queue.retry_dead": "dead messages of {} were retried",
+    "queue.discard_dead": "dead messages of {} were discarded",
+    "queue.pause_consumers": "the consumers of {} were paused",
+    "queue.resume_consumers": "the consumers of {} were resumed",
 }
 _STATUSES = ("check.status", "queue.status")
 

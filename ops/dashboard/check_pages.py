@@ -8,25 +8,23 @@ from django.http import QueryDict
 
 from core.clock import now_ms, to_ms
 from core.errors import ValidationFailed
-from core.latency import percentiles_us
 from core.pagination import Page
 from core.permissions import Principal
 from ops.dashboard.check_words import describe_check, list_definition
 from ops.dashboard.failures import list_failures
 from ops.dashboard.intervals import draw_band
-from ops.dashboard.latency import place_chart
+from ops.dashboard.latency import is_measured, place_chart, read_percentiles
 from ops.dashboard.lists import address
 from ops.dashboard.time_range import TimeRange, list_choices, parse_range
 from ops.dashboard.timeline import read_timeline
 from ops.dashboard.uptime import draw_days, ratio_words
 from ops.health.models import Check
 from ops.health.selectors import ResultRow, check_row, check_rows, ping_paths, recent_pings, results_page
-from ops.health.selectors.history import state_intervals, uptime_days, uptime_windows, window_totals
+from ops.health.selectors.history import state_intervals, uptime_days, uptime_windows
 
 SHOWN_RESULTS = 25
 SHOWN_NEIGHBOURS = 20
 SHOWN_PINGS = 20
-SHOWN_PERCENTILES = (0.5, 0.95, 0.99)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +44,7 @@ def read_check(query: QueryDict, path: str, *, principal: Principal, uid: str) -
     check = Check.objects.get(uid=uid)
     time_range = parse_range(query, now_ms=now_ms(), born_ms=to_ms(check.created_at))
     results, is_first = _read_results(query, principal=principal, uid=uid, time_range=time_range)
+    percentiles = read_percentiles(row.id, time_range)
     intervals = state_intervals(row.id, since_ms=time_range.since_ms, until_ms=time_range.until_ms)
     neighbours = check_rows(principal=principal, entity_ids=[row.entity_id], limit=SHOWN_NEIGHBOURS).items
     return {
@@ -60,9 +59,9 @@ def read_check(query: QueryDict, path: str, *, principal: Principal, uid: str) -
             (name, "" if ratio is None else ratio_words(ratio), ratio is not None and ratio < 1)
             for name, ratio in uptime_windows(row.id).items()
         ],
-        "chart": place_chart(row, time_range, size="large"),
+        "chart": place_chart(row, time_range, size="large") if is_measured(percentiles) else None,
         "band": draw_band(intervals, time_range),
-        "percentiles": _percentiles(row.id, time_range),
+        "percentiles": percentiles,
         "time_range": time_range,
         "ranges": list_choices(query, path, current=time_range),
         "reset_url": address(query, path, cursor=None, **{"from": None, "to": None}),
@@ -73,13 +72,6 @@ def read_check(query: QueryDict, path: str, *, principal: Principal, uid: str) -
         "neighbours": [other for other in neighbours if other.id != row.id],
         "timeline": read_timeline(principal=principal, entity_id=row.entity_id, target_uids=[uid], subject=row.name),
     }
-
-
-def _percentiles(check_id: int, time_range: TimeRange) -> list[tuple[str, float]]:
-    """Of the durations in this time, in ms; none without a result."""
-    totals, _, _ = window_totals(check_id, since_ms=time_range.since_ms, until_ms=time_range.until_ms)
-    found = zip(SHOWN_PERCENTILES, percentiles_us(totals.latency, *SHOWN_PERCENTILES), strict=True)
-    return [(f"p{share:.0%}".rstrip("%"), us / 1_000) for share, us in found if us is not None]
 
 
 def _read_results(

@@ -36,7 +36,8 @@ def _how(check: Check, definition: CheckDefinition) -> str:
 
 def _when(check: Check, definition: CheckDefinition) -> str:
     conditions = check.conditions or list(definition.kind.default_conditions)
-    said = f"Healthy when {_and(conditions)}" if conditions else "Healthy when it answers"
+    answers = "when it answers" if definition.kind.expectation(definition.config) is None else "while it comes in time"
+    said = f"Healthy when {_and(conditions)}" if conditions else f"Healthy {answers}"
     worse = []
     if check.degraded_above_ms:
         worse.append(f"it takes over {period_words(check.degraded_above_ms)}")

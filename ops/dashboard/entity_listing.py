@@ -19,6 +19,8 @@ from ops.dashboard.standing import Fleet
 PAGE_SIZE = 100
 MAX_CELLS = 1_000
 """Cells of the matrix at most: a page stays under 200 kB."""
+MAX_NAMED = 120
+"""Up to so many entities their cells are wide enough for names."""
 
 _COLUMNS = (
     ("status", "Status", ""),
@@ -156,8 +158,9 @@ def _groups(rows: Sequence[Row], base: str) -> list[Group]:
     """By team; with the rows worst first, what is left out is what is best."""
     counts = Counter(row.team or "" for row in rows)
     cells: dict[str, list[str]] = {team: [] for team in counts}
+    named = len(rows) <= MAX_NAMED
     for row in rows[:MAX_CELLS]:
-        cells[row.team or ""].append(matrix_cell(row, f"{base}/{row.name}"))
+        cells[row.team or ""].append(matrix_cell(row, f"{base}/{row.name}", named=named))
     teams = sorted(counts, key=lambda team: (not team, team))
     return [Group(team or "No team", counts[team], join_rows(cells[team])) for team in teams]
 

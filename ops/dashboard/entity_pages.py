@@ -9,7 +9,7 @@ from django.http import QueryDict
 from core.permissions import Principal
 from entities.selectors import EntityRow
 from ops.dashboard.failures import list_failures
-from ops.dashboard.latency import place_chart
+from ops.dashboard.latency import is_measured, place_chart, read_percentiles
 from ops.dashboard.lists import address, plain
 from ops.dashboard.rows import failing_check
 from ops.dashboard.time_range import TimeRange, list_choices
@@ -44,9 +44,10 @@ def read_entity_checks(
     rows = check_rows(principal=principal, entity_ids=[entity.id], sort="name", limit=MAX_CHECKS).items
     days = uptime_days([row.id for row in rows[:MAX_DRAWN]])
     charted = _choose_chart(rows, entity, plain(query, "check"))
+    percentiles = read_percentiles(charted.id, time_range) if charted else []
     return {
         "checks": [CheckItem(row, draw_days(days[row.id]) if row.id in days else None) for row in rows],
-        "chart": place_chart(charted, time_range) if charted else None,
+        "chart": place_chart(charted, time_range) if charted and is_measured(percentiles) else None,
         "chart_choices": [
             CheckChoice(row.name, address(query, path, check=row.name), row is charted) for row in rows if len(rows) > 1
         ],

@@ -9,6 +9,7 @@ from ops.health.selectors import CheckRow
 from ops.health.selectors.history import recent_failures
 
 SHOWN = 10
+OF_EACH = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Failure:
 
 
 def list_failures(checks: Sequence[CheckRow], *, limit: int = SHOWN) -> list[Failure]:
-    """Newest first, of all these checks together."""
+    """Newest first, of all these checks together, the last ``OF_EACH`` of each before more of one."""
     names = {check.id: check.name for check in checks}
     return [
         Failure(
@@ -41,5 +42,5 @@ def list_failures(checks: Sequence[CheckRow], *, limit: int = SHOWN) -> list[Fai
             excerpt=row.excerpt,
             trace_id=row.trace_id,
         )
-        for row in recent_failures(list(names), limit=limit)
+        for row in recent_failures(list(names), limit=limit, each=OF_EACH)
     ]

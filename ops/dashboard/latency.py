@@ -1,15 +1,21 @@
 """The latency chart of a check."""
 
+from collections.abc import Sequence
+
 from django.urls import reverse
 
 from core.clock import to_ms
+from core.latency import percentiles_us
 from core.templatetags.display import latency_words
 from ops.dashboard.charts import Chart, ChartData, Limit, Line, Marks, Values, place_url
 from ops.dashboard.time_range import TimeRange
 from ops.health.selectors import CheckRow
-from ops.health.selectors.history import latency_series
+from ops.health.selectors.history import latency_series, window_totals
 
 POINTS = 300
+SHOWN_PERCENTILES = (0.5, 0.95, 0.99)
+_NOTHING_US = 2
+"""Durations up to it were not measured: they are kept as zero."""
 
 
 def place_chart(check: CheckRow, time_range: TimeRange, *, size: str = "normal") -> Chart:
@@ -21,6 +27,18 @@ def place_chart(check: CheckRow, time_range: TimeRange, *, size: str = "normal")
         url=place_url(address, time_range, newest_ms=newest_ms, version=check.version),
         size=size,
     )
+
+
+def read_percentiles(check_id: int, time_range: TimeRange) -> list[tuple[str, float]]:
+    """Of the durations in this time, in ms; none without a result."""
+    totals, _, _ = window_totals(check_id, since_ms=time_range.since_ms, until_ms=time_range.until_ms)
+    found = zip(SHOWN_PERCENTILES, percentiles_us(totals.latency, *SHOWN_PERCENTILES), strict=True)
+    return [(f"p{share:.0%}".rstrip("%"), us / 1_000) for share, us in found if us is not None]
+
+
+def is_measured(percentiles: Sequence[tuple[str, float]]) -> bool:
+    """Whether there is a latency to draw: not of pings without a start, nor of a composite."""
+    return not percentiles or percentiles[-1][1] * 1_000 > _NOTHING_US
 
 
 def read_latency(check: CheckRow, time_range: TimeRange) -> ChartData:

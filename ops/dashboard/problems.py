@@ -9,7 +9,8 @@ from django.db.models import Q
 from core.clock import to_ms
 from core.permissions import Principal
 from entities.models import Entity
-from entities.status import EntityStatus, StatusReason
+from entities.status import EntityStatus
+from ops.dashboard.reasons import Reason, fold_reasons
 from ops.dashboard.rows import explain, failing_check
 from ops.dashboard.severity import SEVERITY
 from ops.dashboard.strip import RESULTS, Strip, draw_strip
@@ -34,7 +35,7 @@ class Problem:
     status: str
     since: dt.datetime | None
     reason: str
-    reasons: tuple[StatusReason, ...]
+    reasons: tuple[Reason, ...]
     more_reasons: int
     impacts: tuple[str, ...]
     impact_count: int
@@ -86,6 +87,7 @@ def list_problems(
     strips = _draw_strips({row.id: failing_check(statuses[row.id]) for row in rows[:drawn]}, principal)
     probed = Check.objects.filter(entity_id__in=[row.id for row in rows], heartbeat=None)
     runnable = set(probed.order_by().values_list("entity_id", flat=True))
+    reasons = {row.id: fold_reasons(statuses[row.id].reasons) for row in rows}
     return [
         Problem(
             uid=row.uid,
@@ -93,8 +95,8 @@ def list_problems(
             status=statuses[row.id].status,
             since=statuses[row.id].since,
             reason=explain(statuses[row.id]),
-            reasons=statuses[row.id].reasons[:SHOWN_REASONS],
-            more_reasons=max(0, len(statuses[row.id].reasons) - SHOWN_REASONS),
+            reasons=reasons[row.id][:SHOWN_REASONS],
+            more_reasons=max(0, len(reasons[row.id]) - SHOWN_REASONS),
             impacts=tuple(impacts.get(row.name, [])[:SHOWN_IMPACTS]),
             impact_count=len(impacts.get(row.name, ())),
             team=row.team__name,

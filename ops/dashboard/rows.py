@@ -48,7 +48,7 @@ def explain(status: EntityStatus) -> str:
     if status.reasons:
         first = status.reasons[0]
         more = f" (and {len(status.reasons) - 1} more)" if len(status.reasons) > 1 else ""
-        return f"{first.name}: {first.message}{more}" if first.message else first.name + more
+        return f"{first.name}: {first.message or first.status}{more}"
     return "no check yet" if status.status == "unknown" else ""
 
 
@@ -57,7 +57,7 @@ def entity_row(row: Row, url: str) -> str:
         f'<tr id="e-{row.uid}" data-row><td>{status(row.status)}</td>'
         f'<th scope="row" class="cell-name clip"><a href="{url}">{escape(row.name)}</a></th>'
         f'<td class="cell-reason clip wide">{escape(explain(row.standing))}</td>'
-        f'<td class="num muted">{since(row.since)}</td><td class="wide">{escape(row.team or "")}</td>'
+        f'<td class="num muted">{since(row.since)}</td><td class="wide muted">{escape(row.team or "")}</td>'
         f'<td class="wide muted">{escape(row.kind)}</td><td class="num wide muted">{row.tier}</td></tr>'
     )
 
@@ -74,11 +74,12 @@ def check_row(check: CheckRow, url: str) -> str:
     )
 
 
-def matrix_cell(row: Row, url: str) -> str:
+def matrix_cell(row: Row, url: str, *, named: bool) -> str:
     word = row.status
+    name = f'<span class="clip">{escape(row.name)}<span class="vh">: {word}</span></span>' if named else ""
     return (
-        f'<li><a class="cell" data-status="{word}" href="{url}" title="{escape(row.name)}: {word}">'
-        f'<svg class="glyph"><use href="#g-{word}"></use></svg></a></li>'
+        f'<li><a class="cell{" cell-named" if named else ""}" data-status="{word}" href="{url}" '
+        f'title="{escape(row.name)}: {word}"><svg class="glyph"><use href="#g-{word}"></use></svg>{name}</a></li>'
     )
 
 

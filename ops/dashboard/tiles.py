@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 
 from core.durations import describe_duration_ms
 from core.permissions import Principal
-from ops.breakers.domain import TROUBLED
+from ops.breakers.domain import TROUBLED, BreakerState
 from ops.breakers.selectors import breaker_totals
 from ops.dashboard.sparkline import draw_bars, draw_sparkline
 from ops.errors.selectors import error_totals
@@ -58,7 +58,7 @@ def _health(principal: Principal) -> Tile:
     total = sum(counts.values())
     trend = turned_bad_hourly()
     return Tile(
-        title="Health",
+        title="Checks",
         url=_list_url("check-list", counts),
         status=_worst(counts),
         figure=f"{counts.get('healthy', 0):,} of {total:,} healthy" if total else "No check",
@@ -75,7 +75,8 @@ def _queues(principal: Principal) -> Tile:
         url=_list_url("queue-list", totals.counts),
         status=_worst(totals.counts),
         figure=f"{totals.waiting:,} waiting" if totals.total else "No queue",
-        note=_name(totals.counts) or (f"in {totals.total:,} queues" if totals.total else "Nothing is sampled yet"),
+        note=_name(totals.counts)
+        or (f"in {_count(totals.total, 'queue')}" if totals.total else "Nothing is sampled yet"),
         trend=draw_bars(totals.trend, said=f"messages waiting over the last {minutes}") if totals.trend else "",
     )
 
@@ -83,7 +84,7 @@ def _queues(principal: Principal) -> Tile:
 def _breakers() -> Tile:
     totals = breaker_totals()
     parts = [
-        f"{count:,} {word.replace('_', ' ')}"
+        f"{count:,} {BreakerState(word).words}"
         for word in ("open", "forced_open", "half_open", "unknown")
         if (count := totals.states.get(word))
     ]
@@ -94,7 +95,8 @@ def _breakers() -> Tile:
         url=f"{reverse('breaker-list')}?state={TROUBLED}" if totals.troubled else reverse("breaker-list"),
         status=status if totals.total else "paused",
         figure=parts[0] if parts else f"{totals.total:,} closed" if totals.total else "No breaker",
-        note=", ".join(parts[1:]) or (f"opened {opened:,} times in 24 h" if totals.total else "None is reported yet"),
+        note=", ".join(parts[1:])
+        or (f"{_count(opened, 'opening')} in 24\u00a0h" if totals.total else "None is reported yet"),
         trend=draw_sparkline(totals.opened_hourly, what="openings") if totals.total else "",
     )
 
@@ -121,6 +123,10 @@ def _worst(counts: Mapping[str, int]) -> str:
 
 def _name(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{counts[word]:,} {word}" for word in (*_TROUBLE, "unknown") if counts.get(word))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _list_url(name: str, counts: Mapping[str, int]) -> str:

@@ -24,6 +24,7 @@ from ops.dashboard.latency import read_latency
 from ops.dashboard.polling import answer_live
 from ops.dashboard.problems import list_problems
 from ops.dashboard.queue_pages import read_entity_queues
+from ops.dashboard.reasons import fold_reasons
 from ops.dashboard.standing import all_statuses, read_fleet
 from ops.dashboard.tiles import read_tiles
 from ops.dashboard.time_range import parse_range
@@ -90,6 +91,7 @@ def entity_detail(request: HttpRequest, name: str) -> HttpResponse:
         return {
             "frame": read_frame(blind=blind),
             "entity": entity,
+            "reasons": fold_reasons(entity.status.reasons),
             "links": sorted(entity.links.items(), key=lambda link: (link[0] != "runbook", link[0])),
             "graph": draw_graph(read_neighbourhood(principal=principal, entity_id=entity.id)),
             **shown,

@@ -1,7 +1,8 @@
 """The wallboard: what a screen on a wall shows, bounded so that a screen of 16:9 never has to scroll."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import batched
 
 from django.http import QueryDict
 
@@ -16,16 +17,32 @@ from ops.dashboard.lists import plain
 from ops.dashboard.problems import Problem, list_problems
 from ops.dashboard.severity import SEVERITY
 
-_DENSITIES = ((4, "few"), (10, "some"), (30, "many"))
-"""Problems up to a number, and the layout that has room for them (``static/css/wall.css``)."""
 
-_CELLS = {
-    "none": ((50, "named"), (250, "large"), (700, "glyphs"), (2_400, "dots")),
-    "few": ((20, "named"), (84, "large"), (240, "glyphs"), (1_300, "dots")),
-    "some": ((10, "named"), (56, "large"), (160, "glyphs"), (900, "dots")),
-    "many": ((28, "large"), (120, "glyphs"), (640, "dots")),
-}
-"""For each layout, how many of the other entities fit as names, as glyphs of two sizes, as dots."""
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How ``most`` problems are laid out: their columns, and heights in rem as in ``static/css/wall.css``."""
+
+    density: str
+    most: int
+    columns: int
+    row: float
+    impacts: float
+    gap: float
+    verdict: float
+
+
+_LAYOUTS = (
+    _Layout("none", 0, 1, 0, 0, 0, 11.4),
+    _Layout("few", 4, 1, 7, 2.1, 1, 5.4),
+    _Layout("several", 6, 2, 7, 2.1, 1, 5.4),
+    _Layout("some", 10, 2, 5.2, 2, 0.75, 5.4),
+    _Layout("many", 30, 3, 3.7, 0, 0.375, 4.2),
+)
+_CELLS = (("named", 5, 3.875), ("large", 28, 4.125), ("glyphs", 43, 2.625), ("dots", 80, 1.4375))
+"""How the other entities are drawn, so many in a row, and how high a row is; the largest that fits is taken."""
+_HEIGHT = 67.5 - 9.25
+"""Of a screen of 16:9, without its edges, its top line and the gaps."""
+_BLIND, _MORE = 10.0, 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +73,16 @@ def read_wall(
     names = dict(entities.values_list("id", "name"))
     own = {pk: statuses.get(pk, UNKNOWN) for pk in names}
     found = list_problems(statuses, principal=principal, blind=blind is not None, only=names, drawn=0)
-    density, most = _choose_density(len(found))
-    shown = found if len(found) <= most else found[: most - 1]
+    layout = next((each for each in _LAYOUTS if len(found) <= each.most), _LAYOUTS[-1])
+    shown = found if len(found) <= layout.most else found[: layout.most - 1]
     rest = _list_rest(names, own, shown={problem.name for problem in shown})
-    cell_size, room = _choose_cells(density, len(rest))
+    left = _HEIGHT - layout.verdict - _measure(layout, found) - (_BLIND if blind else 0)
+    cell_size, room = _choose_cells(left, len(rest))
     return Wall(
         frame=read_frame(own, blind=blind),
         problems=shown,
         more_problems=len(found) - len(shown),
-        density=density,
+        density=layout.density,
         cells=rest[:room],
         more_cells=max(0, len(rest) - room),
         cell_size=cell_size,
@@ -78,18 +96,16 @@ def _list_rest(names: Mapping[int, str], own: Mapping[int, EntityStatus], *, sho
     return sorted(cells, key=lambda cell: (-SEVERITY[cell.status], cell.name))
 
 
-def _choose_density(problems: int) -> tuple[str, int]:
-    """The layout, and how many problems it has room for."""
-    if not problems:
-        return "none", 0
-    for most, density in _DENSITIES:
-        if problems <= most:
-            return density, most
-    return density, most
+def _measure(layout: _Layout, problems: Sequence[Problem]) -> float:
+    """What they are high; a row with one that impacts others is higher."""
+    rows = list(batched(problems[: layout.most], layout.columns))
+    impacting = sum(any(problem.impacts for problem in row) for row in rows)
+    return len(rows) * (layout.row + layout.gap) + impacting * layout.impacts
 
 
-def _choose_cells(density: str, count: int) -> tuple[str, int]:
-    for room, size in _CELLS[density]:
-        if count <= room:
+def _choose_cells(height: float, count: int) -> tuple[str, int]:
+    """The largest size at which ``count`` fit, and how many of it there is room for."""
+    for size, across, row in _CELLS:
+        if count <= (room := across * max(0, int(height / row))):
             return size, room
-    return size, room
+    return size, across * max(0, int((height - _MORE) / row))

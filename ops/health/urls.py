@@ -9,6 +9,7 @@ urlpatterns = [
     path("new/check/kind", form_views.check_switch_kind, name="check-switch-kind"),
     path("new/check/field", form_views.check_field, name="check-field"),
     path("new/check/try", form_views.check_try, name="check-try"),
+    path("entities/<str:name>/ping-key", views.entity_ping_key, name="entity-ping-key"),
     path("checks/<str:uid>/edit", form_views.check_edit, name="check-edit"),
     path("checks/<str:uid>/delete", views.check_delete, name="check-delete"),
     path("checks/<str:uid>/run", views.check_run, name="check-run"),

@@ -12,7 +12,8 @@ from core.authentication import request_principal
 from core.pages import acted
 from core.permissions import Permission, requires
 from ops.health.form_views import find_check
-from ops.health.services import delete_check, pause_check, resume_check, run_check_now
+from ops.health.selectors import find_ping_key
+from ops.health.services import delete_check, pause_check, resume_check, rotate_ping_key, run_check_now
 
 
 @requires(Permission.CATALOG_EDIT)
@@ -48,6 +49,18 @@ def check_pause(request: HttpRequest, uid: str) -> HttpResponse:
 @require_POST
 def check_resume(request: HttpRequest, uid: str) -> HttpResponse:
     return _act(request, uid, resume_check, "Resumed {name}")
+
+
+@requires(Permission.CATALOG_EDIT)
+@require_POST
+def entity_ping_key(request: HttpRequest, name: str) -> HttpResponse:
+    """Its first key, or another. As that one leads nowhere from then on, it takes the entity's name in ``confirm``."""
+    principal = request_principal(request)
+    is_first = find_ping_key(principal=principal, entity_ref=name) is None
+    if not is_first and request.POST.get("confirm", "").strip() != name:
+        return HttpResponse(f"Type {name} to confirm", status=422, content_type="text/plain")
+    rotate_ping_key(principal=principal, entity_ref=name)
+    return acted(request, f"The heartbeats of {name} have {'a' if is_first else 'a new'} ping key")
 
 
 def _act(request: HttpRequest, uid: str, service: Callable[..., Any], message: str) -> HttpResponse:

@@ -59,8 +59,9 @@ class Judgement(NamedTuple):
 def judge(sample: Sample, before: Sequence[Sample], limits: Limits) -> Judgement:
     """What a look says, with the samples ``before`` it, the oldest first. The message names every limit that is hit."""
     breach_in = _breach_in_ms([*before, sample], limits)
+    crowded = _over("{} waiting, limit {}", sample.size, limits.max_size, limits.warn_size, str)
     found = [
-        *_over("{} waiting, limit {}", sample.size, limits.max_size, limits.warn_size, str),
+        *crowded,
         *_over(
             "the oldest waits {}, limit {}",
             sample.oldest_age_ms,
@@ -74,8 +75,8 @@ def judge(sample: Sample, before: Sequence[Sample], limits: Limits) -> Judgement
         found.append((Status.UNHEALTHY, count))
     if breach_in is not None and breach_in <= limits.breach_within_ms:
         in_words = describe_duration_ms(round(breach_in / 60_000) * 60_000 or 60_000)
-        message = f"{sample.size} waiting, will breach {limits.max_size} in {in_words} at this rate"
-        found.append((Status.DEGRADED, message))
+        size = "" if crowded else f"{sample.size} waiting, "
+        found.append((Status.DEGRADED, f"{size}will breach {limits.max_size} in {in_words} at this rate"))
     worst = max((status for status, _ in found), default=Status.HEALTHY)
     ranked = sorted(found, key=lambda item: -item[0])
     return Judgement(worst, "; ".join(message for _, message in ranked), breach_in)

@@ -50,7 +50,12 @@ function drawMarks(plot, data) {
     ctx.font = `${12 * dpr}px ${fontFamily}`;
     ctx.textAlign = "right";
     ctx.textBaseline = "bottom";
-    ctx.fillText(limit.words, bbox.left + bbox.width - 4 * dpr, y - 3 * dpr);
+    // A rim in the colour of the ground, so that the words can be read over a line.
+    ctx.strokeStyle = colour("--surface");
+    ctx.lineWidth = 4 * dpr;
+    ctx.lineJoin = "round";
+    ctx.setLineDash([]);
+    for (const write of ["strokeText", "fillText"]) ctx[write](limit.words, bbox.left + bbox.width - 4 * dpr, y - 3 * dpr);
   }
   ctx.fillStyle = colour("--unhealthy");
   const foot = bbox.top + bbox.height;
@@ -119,7 +124,8 @@ function draw(box) {
   const options = {
     width: canvas.clientWidth,
     height: canvas.clientHeight,
-    padding: [8, 8, 0, 0],
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"), // as every moment on a page
+    padding: [8, 24, 0, 0],
     scales: { x: { time: true, range: () => [data.from_ms / 1000, data.to_ms / 1000] }, y: { range: () => [0, top] } },
     axes: [
       axis({ values: CLOCK, space: 72, size: 42 }),
@@ -128,7 +134,7 @@ function draw(box) {
     series,
     bands: data.lines.length > 1 ? [{ series: [2, 1], fill: colour("--accent-soft") }] : [],
     cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 }, y: false },
-    legend: { live: true },
+    legend: { live: true, markers: { width: 0, fill: (plot, at) => plot.series[at].stroke(plot, at) } },
     hooks: { draw: [(plot) => drawMarks(plot, data)], setSelect: [(plot) => zoom(box, plot)] },
   };
   state.plot = new uPlot(options, [data.start_ms.map((ms) => ms / 1000), ...columns], canvas);

@@ -45,7 +45,7 @@ function setText(element, text) {
 function tickTimes() {
   for (const time of document.querySelectorAll("time[data-ms]")) {
     const ms = Number(time.dataset.ms);
-    setText(time, tickWords(time.dataset.form, (now() - ms) / 1000));
+    if (time.dataset.form !== "at") setText(time, tickWords(time.dataset.form, (now() - ms) / 1000));
     if (!time.dataset.local) {
       time.dataset.local = "1";
       time.title += ` · ${new Date(ms).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" })}`;

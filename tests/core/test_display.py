@@ -4,7 +4,18 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from core.clock import from_ms, now_ms
-from core.templatetags.display import duration_words, latency_words, period_words, since, status, trace_link, until
+from core.templatetags.display import (
+    duration_words,
+    label,
+    latency,
+    latency_words,
+    moment,
+    period_words,
+    since,
+    status,
+    trace_link,
+    until,
+)
 
 
 @pytest.mark.parametrize(
@@ -49,3 +60,19 @@ def test_a_trace_is_a_link_where_the_operator_said_to_what(settings: Settings) -
         '<a href="https://traces.example.com/?id=%22%2F%3E%3Cb%3E%26id%3D1" rel="noreferrer">'
         "&quot;/&gt;&lt;b&gt;&amp;id=1</a>"
     )
+
+
+def test_what_took_no_time_was_not_measured() -> None:
+    assert latency(0.0) == latency(None) == ""
+    assert latency(0.4) == "0.4 ms"
+
+
+def test_labels_write_abbreviations_as_such() -> None:
+    assert label("verify tls") == "Verify TLS"
+    assert label("url") == "URL"
+    assert label("") == ""
+
+
+def test_a_moment_says_the_time_in_utc_and_leaves_local_time_to_the_title() -> None:
+    assert ">01 Jan, 00:00:01</time>" in moment(from_ms(1_000))
+    assert 'data-form="at"' in moment(from_ms(1_000))

@@ -10,7 +10,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, model_validator
 
-from core.durations import format_duration_ms
+from core.durations import describe_duration_ms
 from core.egress import Endpoint
 from core.text import Line
 from ops.health.checks.expectation import Expectation, cron_period_ms
@@ -111,9 +111,9 @@ class HeartbeatKind:
         return Expectation(cron_period_ms(config.cron, config.timezone), config.grace, config.cron, config.timezone)
 
     async def probe(self, config: HeartbeatConfig, context: ProbeContext) -> Observation:  # noqa: ARG002
-        often = f"every {format_duration_ms(config.period)}"
+        often = f"every {describe_duration_ms(config.period)}"
         if config.cron is not None:
             often = f"at {config.cron} {config.timezone}"
         raise ProbeFailed(
-            "deadline", f"no ping in time: expected one {often}, with {format_duration_ms(config.grace)} of grace"
+            "deadline", f"no ping in time: expected one {often}, with {describe_duration_ms(config.grace)} of grace"
         )

@@ -223,15 +223,27 @@ FROM ops_resultdetail AS detail JOIN ops_checkresult AS result
 WHERE detail.check_id = %s AND outcome <> %s ORDER BY detail.slot_ms DESC LIMIT %s"""
 
 
-def recent_failures(check_ids: Collection[int], *, limit: int = 10) -> list[FailureRow]:
-    """The newest results that were not healthy, of all these checks together. One short query for each check."""
-    found: list[Row] = []
+def recent_failures(check_ids: Collection[int], *, limit: int = 10, each: int | None = None) -> list[FailureRow]:
+    """The newest results that were not healthy, of all these checks together. One short query for each check.
+
+    With ``each``, so many of every check go before more of one, so that a check that fails all the time hides no other.
+    """
+    first: list[Row] = []
+    more: list[Row] = []
     with connection.cursor() as cursor:
         for check_id in check_ids:
             cursor.execute(_FAILURES, [check_id, Status.HEALTHY.value, limit])
-            found += cursor.fetchall()
-    newest = sorted(found, key=lambda row: (-row[1], row[0]))[:limit]
-    return [FailureRow(row[0], row[1], Status(row[2]), *row[3:]) for row in newest]
+            found = cursor.fetchall()
+            first += found[:each]
+            more += found[each:] if each is not None else []
+    chosen = sorted(first, key=_newest_first)[:limit]
+    chosen += sorted(more, key=_newest_first)[: limit - len(chosen)]
+    return [FailureRow(row[0], row[1], Status(row[2]), *row[3:]) for row in sorted(chosen, key=_newest_first)]
+
+
+def _newest_first(failure: Row) -> tuple[int, int]:
+    check_id, slot_ms, *_ = failure
+    return (-slot_ms, check_id)
 
 
 _RESULT = ("check_id", "slot_ms", "outcome", "duration_us")

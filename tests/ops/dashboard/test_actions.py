@@ -8,8 +8,9 @@ from django.test import Client
 
 from core.models import AuditEntry
 from core.permissions import Role
-from ops.health.models import Check
+from ops.health.models import Check, PingKey
 from tests.fleet import add_fleet
+from tests.ops.health.factories import make_check
 
 HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
@@ -85,3 +86,33 @@ def test_without_scripts_an_action_leads_back(client_of: Callable[[Role], Client
 
     assert inside["Location"] == "http://testserver/checks"
     assert outside["Location"] == "/"
+
+
+def test_the_first_ping_key_is_made_at_once_and_another_needs_the_name(
+    client_of: Callable[[Role], Client], check: Check
+) -> None:
+    editor, path = client_of(Role.EDITOR), "/entities/mailer/ping-key"
+
+    first = editor.post(path, headers=HTMX)
+    key = PingKey.objects.get(entity__name="mailer").key
+    refused = editor.post(path, {"confirm": "mail"}, headers=HTMX)
+    assert PingKey.objects.get(entity__name="mailer").key == key
+    renewed = editor.post(path, {"confirm": "mailer"}, headers=HTMX)
+
+    assert [first.status_code, refused.status_code, renewed.status_code] == [204, 422, 204]
+    assert refused.content == b"Type mailer to confirm"
+    assert PingKey.objects.get(entity__name="mailer").key != key
+    assert AuditEntry.objects.filter(actor="user:editor", action="ping_key.rotate").count() == 2
+    assert client_of(Role.OPERATOR).post(path, headers=HTMX).status_code == 403
+
+
+def test_a_heartbeat_offers_its_key_to_those_who_may_edit(client_of: Callable[[Role], Client], check: Check) -> None:
+    uid = make_check("heartbeat", {"period": "60s", "grace": "10s"}, entity=check.entity).uid
+    editor = client_of(Role.EDITOR)
+
+    assert "Ping by name" in editor.get(f"/checks/{uid}").content.decode()
+    editor.post("/entities/mailer/ping-key", headers=HTMX)
+    page = editor.get(f"/checks/{uid}").content.decode()
+    assert "New ping key" in page
+    assert 'action="/entities/mailer/ping-key"' in page
+    assert "ping-key" not in client_of(Role.OPERATOR).get(f"/checks/{uid}").content.decode()

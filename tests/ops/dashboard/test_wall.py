@@ -54,7 +54,7 @@ def test_the_address_narrows_it_and_a_cause_from_outside_stays(client: Client) -
 
 @pytest.mark.parametrize(
     ("failing", "density", "shown", "more"),
-    [(0, "few", 3, 0), (7, "some", 10, 0), (27, "many", 30, 0), (29, "many", 29, 3)],
+    [(0, "few", 3, 0), (2, "several", 5, 0), (7, "some", 10, 0), (27, "many", 30, 0), (29, "many", 29, 3)],
 )
 def test_the_layout_follows_the_number_of_problems(
     client: Client, failing: int, density: str, shown: int, more: int
@@ -64,6 +64,16 @@ def test_the_layout_follows_the_number_of_problems(
     wall = wall_of(client)
 
     assert (wall.density, len(wall.problems), wall.more_problems) == (density, shown, more)
+
+
+@pytest.mark.parametrize(("failing", "others", "size"), [(0, 4, "named"), (5, 16, "named"), (5, 300, "glyphs")])
+def test_the_other_entities_are_named_while_there_is_room(client: Client, failing: int, others: int, size: str) -> None:
+    add_failing(failing)
+    Entity.objects.bulk_create(Entity(uid=f"ent_h{n}", name=f"host-{n:04}", kind="host") for n in range(others))
+
+    wall = wall_of(client)
+
+    assert (wall.cell_size, wall.more_cells) == (size, 0)
 
 
 def test_a_poll_answers_with_the_wall_alone(client: Client) -> None:

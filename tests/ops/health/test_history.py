@@ -59,3 +59,15 @@ def test_failures_are_listed_newest_first_with_their_reasons() -> None:
         ("m3", "tls", Status.DEGRADED),
     ]
     assert len(history.recent_failures([check.pk], limit=1)) == 1
+
+
+def test_a_check_that_fails_all_the_time_hides_no_failure_of_another() -> None:
+    noisy, quiet, now = make_check(), make_check(), database_now_ms()
+    for check, ages in ((noisy, range(1, 9)), (quiet, (20, 30))):
+        for age in ages:
+            add_result(check, now - age * MINUTE_MS, Status.UNHEALTHY)
+            ResultDetail.objects.create(check_id=check.pk, slot_ms=now - age * MINUTE_MS, message=f"m{age}")
+
+    found = history.recent_failures([noisy.pk, quiet.pk], limit=6, each=3)
+
+    assert [row.message for row in found] == ["m1", "m2", "m3", "m4", "m20", "m30"]

@@ -47,6 +47,8 @@ def test_steady_growth_is_told_before_it_breaches() -> None:
     assert judgement.status is Status.DEGRADED
     assert judgement.message == "52 waiting, will breach 100 in 12 min at this rate"
     assert judgement.breach_in_ms == pytest.approx(735_000)
+    limited = judge(last, before, Limits(max_size=100, warn_size=50))
+    assert limited.message == "52 waiting, limit 50; will breach 100 in 12 min at this rate"
 
 
 @pytest.mark.parametrize(

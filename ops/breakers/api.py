@@ -32,6 +32,7 @@ def list_breakers(request: HttpRequest, query: Query[BreakerQuery]) -> BreakerPa
     page = selectors.breaker_rows(
         principal=request_principal(request),
         state=query.state,
+        owner=query.owner(),
         entity_ref=query.entity,
         q=query.q,
         sort=query.sort,

@@ -49,7 +49,7 @@ def overview(request: HttpRequest) -> HttpResponse:
             "frame": read_frame(blind=blind),
             "problems": problems,
             "lead": problems[0] if problems else None,
-            "tiles": read_tiles(principal=principal, stamp=fleet.stamp),
+            "tiles": read_tiles(principal=principal, stamp=fleet.stamp, query=request.GET),
             "filters": filters,
             "listing": listing,
             "changes": list_changes(),

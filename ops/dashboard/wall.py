@@ -11,7 +11,8 @@ from entities.models import Entity
 from entities.status import UNKNOWN, EntityStatus
 from ops.dashboard.blindness import Blindness
 from ops.dashboard.entity_listing import parse_filter
-from ops.dashboard.frame import KEPT_FILTERS, Frame, read_frame
+from ops.dashboard.frame import Frame, read_frame
+from ops.dashboard.kept_filters import KEPT_FILTERS
 from ops.dashboard.lists import plain
 from ops.dashboard.problems import Problem, list_problems
 from ops.dashboard.severity import SEVERITY

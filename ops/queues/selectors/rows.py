@@ -1,7 +1,7 @@
 """Rows of queues, as lists and pages show them."""
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -88,7 +88,7 @@ _COLUMNS = (
     "version", "max_size", "max_age_ms", "state__fresh_until_ms", "state__message", "state__size",
     "state__oldest_age_ms", "state__consumers", "state__unacked", "state__scheduled", "state__dead", "state__rate_in",
     "state__rate_out", "state__breach_in_ms", "state__last_at_ms", "state__seen_at_ms", "severity", "since_ms",
-    "sort_size", "sort_age",
+    "state__sampled_from_ms", "sort_size", "sort_age",
 )  # fmt: skip
 
 
@@ -213,12 +213,13 @@ def _severities(status: str) -> list[int]:
 
 
 def _rows(found: Sequence[Any], now_ms: int) -> list[QueueRow]:
-    trends = read_trends([row.id for row in found], now_ms)
+    trends = read_trends({row.id: row.state__sampled_from_ms or 0 for row in found}, now_ms)
     return [_row(row, now_ms, *trends[row.id]) for row in found]
 
 
-def read_trends(queue_ids: Collection[int], now_ms: int) -> Mapping[int, tuple[Trend, Trend]]:
-    """Of depth and of age in seconds, by queue."""
+def read_trends(sampled_from_ms: Mapping[int, int], now_ms: int) -> Mapping[int, tuple[Trend, Trend]]:
+    """Of depth and of age in seconds, by queue, from the first whole minute of the source that it has now."""
+    queue_ids = sampled_from_ms.keys()
     last = now_ms // TREND_STEP_MS
     first = last - TREND_STEPS + 1
     depths: dict[int, list[float | None]] = {queue_id: [None] * TREND_STEPS for queue_id in queue_ids}
@@ -232,6 +233,8 @@ def read_trends(queue_ids: Collection[int], now_ms: int) -> Mapping[int, tuple[T
         .values_list("queue_id", "step", "depth", "age")
     )
     for queue_id, step, depth, age in steps:
+        if step * TREND_STEP_MS < sampled_from_ms[queue_id]:
+            continue
         place = min(int(step) - first, TREND_STEPS - 1)  # a slot that was claimed ahead lies in the next minute
         depths[queue_id][place] = float(depth)
         ages[queue_id][place] = None if age is None else age / 1_000

@@ -200,6 +200,7 @@ def _rows(breakers: Sequence[FleetBreaker], now_ms: int) -> list[BreakerRow]:
             breaker,
             _instance_rows(by_breaker[breaker.pk], sources, now_ms),
             _joint_actions(by_breaker[breaker.pk], actions),
+            is_reported=all(row.source_id is None for row in by_breaker[breaker.pk]),
             now_ms=now_ms,
         )
         for breaker in breakers

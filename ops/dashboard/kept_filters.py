@@ -29,6 +29,11 @@ def kept_address(path: str, query: QueryDict, **more: str) -> str:
     return f"{path}?{urlencode({**more, **kept})}" if more or kept else path
 
 
+def kept_scope(query: QueryDict) -> str:
+    """In words; empty for everything."""
+    return ", ".join(filter(None, (plain(query, name) for name in KEPT_FILTERS)))
+
+
 def kept_choices(
     owner: EntityFilter, options: Mapping[str, Sequence[str]] | None = None
 ) -> tuple[Choice | None, Choice | None, Choice | None]:

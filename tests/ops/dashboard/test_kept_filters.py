@@ -153,6 +153,12 @@ def test_the_tiles_say_what_the_lists_show_that_they_lead_to(client_of: ClientOf
     assert chip(text(client, found["Errors"].url), "open") == count
 
 
+def test_narrowed_tiles_say_what_they_are_of(client_of: ClientOf, two_teams: None) -> None:
+    client = client_of(Role.VIEWER)
+    assert ">Of shop, region:eu</p>" in text(client, "/?team=shop&label=region:eu")
+    assert ">Of " not in text(client, "/")
+
+
 def test_the_tile_of_breakers_leaves_ours_out_as_its_list_does(client_of: ClientOf, two_teams: None) -> None:
     add_own_open()
     found = tiles()["Breakers"]

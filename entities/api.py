@@ -1,5 +1,7 @@
 """The catalogue's part of the REST API."""
 
+from dataclasses import replace
+
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from ninja import Query, Router
@@ -14,7 +16,6 @@ from core.idempotency import IDEMPOTENCY_PARAMETER, answer_once
 from core.permissions import Permission
 from entities import selectors, services, teams
 from entities.definition import EntityDefinition, TeamDefinition
-from entities.filters import EntityFilter, parse_labels
 from entities.schemas import (
     DependenciesIn,
     EntityChanges,
@@ -38,15 +39,7 @@ _EDIT = permitted(Permission.CATALOG_EDIT)
 def list_entities(request: HttpRequest, query: Query[EntityQuery]) -> EntityPage:
     """One page of the entities that match every filter, each with its status."""
     refuse_unknown_query(request, EntityQuery)
-    narrow = EntityFilter(
-        kind=query.kind,
-        team=query.team,
-        environment=query.environment,
-        lifecycle=query.lifecycle,
-        status=query.status,
-        labels=parse_labels(query.label),
-        q=query.q,
-    )
+    narrow = replace(query.owner(), kind=query.kind, lifecycle=query.lifecycle, status=query.status, q=query.q)
     page = selectors.list_entities(
         principal=request_principal(request), narrow=narrow, sort=query.sort, cursor=query.cursor, limit=query.limit
     )

@@ -1,4 +1,4 @@
-"""What a list of entities may be narrowed to."""
+"""What a list of entities, or of what belongs to them, may be narrowed to."""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 
 from core.errors import FieldError, ValidationFailed
-from entities.domain import is_label_key
+from entities.domain import Lifecycle, is_label_key
 from entities.models import Entity
 
 _LABEL = re.compile(r"([^:=]+)[:=](.*)", re.DOTALL)
@@ -26,6 +26,9 @@ class EntityFilter:
     status: str | None = None
     labels: dict[str, str] = field(default_factory=dict[str, str])
     q: str = ""
+
+
+EVERY_ENTITY = EntityFilter()
 
 
 def parse_labels(pairs: Iterable[str]) -> dict[str, str]:
@@ -45,7 +48,13 @@ def parse_labels(pairs: Iterable[str]) -> dict[str, str]:
 
 
 def narrowed(rows: QuerySet[Entity], narrow: EntityFilter) -> QuerySet[Entity]:
-    """``rows`` narrowed by everything but the status, which no column holds."""
+    """``rows`` narrowed by everything but the status, which no column holds.
+
+    Raises ``ValidationFailed`` for text that no database takes.
+    """
+    for name, wanted in (("team", narrow.team), ("environment", narrow.environment), ("q", narrow.q)):
+        _refuse_nul(wanted or "", name)
+    _refuse_nul("".join((*narrow.labels, *narrow.labels.values())), "label")
     if narrow.kind is not None:
         rows = rows.filter(kind=narrow.kind)
     if narrow.team is not None:
@@ -62,3 +71,22 @@ def narrowed(rows: QuerySet[Entity], narrow: EntityFilter) -> QuerySet[Entity]:
             Q(name__icontains=narrow.q) | Q(title__icontains=narrow.q) | Q(description__icontains=narrow.q)
         )
     return rows
+
+
+def owned(narrow: EntityFilter) -> Q:
+    """Of rows that have an ``entity``: those whose entity passes. Raises as ``narrowed``."""
+    return Q() if narrow == EVERY_ENTITY else Q(entity__in=narrowed(Entity.objects.order_by(), narrow))
+
+
+def is_watched() -> Q:
+    """Of rows that have an ``entity``: those whose entity is active.
+
+    Nobody watches what belongs to an inactive one, so it makes no noise: it is paused where there is such a status,
+    else it counts nowhere and is listed only for whoever asks for that entity.
+    """
+    return Q(entity__lifecycle=Lifecycle.ACTIVE)
+
+
+def _refuse_nul(text: str, field_name: str) -> None:
+    if "\0" in text:
+        raise ValidationFailed("The filter is not valid", errors=(FieldError(field_name, "holds a NUL character"),))

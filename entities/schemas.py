@@ -9,6 +9,7 @@ from core.pagination import CURSOR_MAX_LENGTH, Page
 from core.text import Line
 from entities.definition import DEPENDENCIES_MAX, DependencyInput, EntityDefinition, Name, TeamDefinition
 from entities.domain import EntityKind, Lifecycle, Strength
+from entities.filters import EntityFilter, parse_labels
 from entities.selectors import LIMIT_DEFAULT, LIMIT_MAX, EntityRow, NeighbourRow, Neighbours
 from entities.status import EntityStatus, StatusWord
 from entities.teams import TeamRow
@@ -40,15 +41,24 @@ _ENTITY_EXAMPLE: dict[str, Any] = {
 }
 
 
-class EntityQuery(BaseModel):
+class OwnerQuery(BaseModel):
+    """Filters of every list of entities, and of what belongs to them."""
+
+    team: Filter = None
+    environment: Filter = None
+    label: Annotated[list[Line], Field(max_length=16, description="`key:value`; repeat to narrow further.")] = []
+
+    def owner(self) -> EntityFilter:
+        """Raises ``ValidationFailed`` for a label that cannot be read."""
+        return EntityFilter(team=self.team, environment=self.environment, labels=parse_labels(self.label))
+
+
+class EntityQuery(OwnerQuery):
     """Filters, order and page of a list."""
 
     kind: EntityKind | None = None
-    team: Filter = None
-    environment: Filter = None
     lifecycle: Lifecycle | None = None
     status: StatusWord | None = None
-    label: Annotated[list[Line], Field(max_length=16, description="`key:value`; repeat to narrow further.")] = []
     q: Annotated[Line, Field(max_length=200, description="Part of the name, title or description.")] = ""
     sort: Annotated[Line, Field(description="name, tier, kind, status or updated; -name descends.")] = "name"
     cursor: Cursor = None

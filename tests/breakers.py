@@ -53,5 +53,9 @@ def add_breakers() -> None:
     gone = FleetBreaker.objects.filter(entity=Entity.objects.get(name="reporting"))
     BreakerInstance.objects.filter(breaker__in=gone).update(fresh_until_ms=now_ms() - 90_000)
     gone.update(fresh_until_ms=now_ms() - 90_000)
-    own_storage().run([Operation(OWN_OPEN, POLICY, "observe", calls="f" * 24)])
+    add_own_open()
     own_storage().run([Operation(OWN_CLOSED, POLICY, "observe", calls="fssss")])
+
+
+def add_own_open() -> None:
+    own_storage().run([Operation(OWN_OPEN, POLICY, "observe", calls="f" * 24)])

@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest
 from ninja import Query, Router
+from ninja.responses import Status
 
 from core.api_auth import permitted
 from core.api_input import refuse_unknown_query
@@ -22,6 +23,7 @@ from ops.breakers.schemas import (
 router = Router(tags=["breakers"])
 
 _VIEW = permitted(Permission.CATALOG_VIEW)
+_MANAGE = permitted(Permission.BREAKERS_MANAGE)
 _REPORT = permitted(Permission.BREAKERS_REPORT)
 
 
@@ -32,6 +34,7 @@ def list_breakers(request: HttpRequest, query: Query[BreakerQuery]) -> BreakerPa
     page = selectors.breaker_rows(
         principal=request_principal(request),
         state=query.state,
+        owner=query.owner(),
         entity_ref=query.entity,
         q=query.q,
         sort=query.sort,
@@ -60,6 +63,19 @@ def report_breakers(request: HttpRequest, payload: ReportsBody) -> ReportsOut:
 @router.get("/breakers/{uid}", auth=_VIEW, response=BreakerOut, operation_id="getBreaker", summary="Show a breaker")
 def get_breaker(request: HttpRequest, uid: str) -> BreakerOut:
     return BreakerOut.of(selectors.breaker_row(principal=request_principal(request), uid=uid))
+
+
+@router.delete(
+    "/breakers/{uid}",
+    auth=_MANAGE,
+    response={204: None},
+    operation_id="deleteBreaker",
+    summary="Delete a breaker that was reported",
+)
+def delete_breaker(request: HttpRequest, uid: str) -> Status[None]:
+    """Forget it with its instances; the next report brings it back. Refused (409) while a source reads it."""
+    services.delete_breaker(principal=request_principal(request), uid=uid)
+    return Status(204, None)
 
 
 @router.get(

@@ -6,8 +6,8 @@ from django.db.models import Sum
 
 from core.clock import database_now_ms
 from ops.breakers.domain import BreakerState
-from ops.breakers.models import BreakerInstance, FleetBreaker
-from ops.breakers.selectors.effective import state_at
+from ops.breakers.models import BreakerInstance
+from ops.breakers.selectors.effective import state_at, watched
 
 KEPT_SECONDS = 5.0
 BREAKERS_MAX = 20_000
@@ -38,9 +38,13 @@ def forget_rendered() -> None:
 def _render() -> bytes:
     now = database_now_ms()
     lines: dict[str, list[str]] = {name: [] for name in FAMILIES}
-    rows = FleetBreaker.objects.order_by("entity_id", "id").values_list(
-        "id", "entity__name", "name", "state", "fresh_until_ms", "instance_count", "failure_share"
-    )[:BREAKERS_MAX]
+    rows = (
+        watched()
+        .order_by("entity_id", "id")
+        .values_list("id", "entity__name", "name", "state", "fresh_until_ms", "instance_count", "failure_share")[
+            :BREAKERS_MAX
+        ]
+    )
     refused = dict(
         BreakerInstance.objects.filter(not_permitted__isnull=False)
         .order_by()

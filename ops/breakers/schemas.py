@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.pagination import CURSOR_MAX_LENGTH
 from core.text import Line
+from entities.schemas import OwnerQuery
 from ops.breakers.domain import BreakerState
 from ops.breakers.reports import BATCH_MAX, Report, ReportOutcome
 from ops.breakers.selectors import BreakerRow
@@ -63,7 +64,7 @@ class ReportsOut(BaseModel):
         return cls(accepted=outcome.accepted, repeated=outcome.repeated, older=outcome.older, errors=errors)
 
 
-class BreakerQuery(BaseModel):
+class BreakerQuery(OwnerQuery):
     state: (
         Literal["closed", "open", "half_open", "forced_open", "disabled", "metrics_only", "unknown", "troubled"] | None
     ) = Field(None, description="`troubled` are those that are open, forced open or half-open.")

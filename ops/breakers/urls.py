@@ -13,6 +13,7 @@ urlpatterns = [
         )
         for action in Action
     ),
+    path("breakers/<str:uid>/delete", views.breaker_delete, name="breaker-delete"),
     path("breakers/own/<str:name>/force-open", views.own_force_open, name="own-breaker-force_open"),
     path("breakers/own/<str:name>/disable", views.own_disable, name="own-breaker-disable"),
     path("breakers/own/<str:name>/close", views.own_close, name="own-breaker-close"),

@@ -1,7 +1,9 @@
 """What the buttons of breaker pages do. Pages that show breakers compose in ``ops.dashboard``."""
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_POST
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
 
 from core.authentication import request_principal
 from core.errors import FieldError, ValidationFailed
@@ -10,6 +12,7 @@ from core.permissions import Permission, requires
 from ops.breakers import own_services, services
 from ops.breakers.domain import Action
 from ops.breakers.own_services import HOLD_CHOICES, REASON_MAX
+from ops.breakers.selectors import breaker_row
 
 _DONE = {
     Action.FORCE_OPEN: "Forced open",
@@ -32,6 +35,22 @@ def breaker_control(request: HttpRequest, uid: str, action: Action) -> HttpRespo
     done, failed = len(outcome.done), len(outcome.failed)
     said = f"{_DONE[action]} on {done} instance{'' if done == 1 else 's'}"
     return acted(request, f"{said}, {failed} did not do it" if failed else said)
+
+
+@requires(Permission.BREAKERS_MANAGE)
+@require_http_methods(["GET", "POST"])
+def breaker_delete(request: HttpRequest, uid: str) -> HttpResponse:
+    """``confirm`` is the name of the breaker."""
+    principal = request_principal(request)
+    breaker, typed, error = breaker_row(principal=principal, uid=uid), request.POST.get("confirm", ""), ""
+    if request.method == "POST":
+        if typed.strip() == breaker.name.strip():
+            services.delete_breaker(principal=principal, uid=uid)
+            messages.success(request, f"Deleted {breaker.name}")
+            return redirect("entity-detail", breaker.entity_name)
+        error = f"Type {breaker.name} to confirm."
+    context = {"section": "breakers", "breaker": breaker, "error": error, "typed": typed}
+    return render(request, "ops/breakers/breaker_delete.html", context, status=422 if error else 200)
 
 
 @requires(Permission.BREAKERS_MANAGE)

@@ -13,6 +13,7 @@ from core.errors import NotFound
 from core.pagination import Page
 from core.permissions import Principal
 from core.templatetags.display import since, until
+from entities.filters import EVERY_ENTITY, EntityFilter
 from ops.breakers.domain import RANKS, STATUSES, TROUBLED, BreakerState
 from ops.breakers.own_selectors import OwnBreakerRow, own_breakers
 from ops.breakers.selectors import DEFAULT_SORT, BreakerRow, breaker_rows, state_counts
@@ -29,6 +30,7 @@ from ops.dashboard.breaker_words import (
     state_mark,
     state_words,
 )
+from ops.dashboard.kept_filters import kept_choices, read_kept
 from ops.dashboard.lists import (
     Choice,
     Filters,
@@ -68,12 +70,14 @@ def list_breakers(query: QueryDict, *, path: str, principal: Principal) -> dict[
     kind = kind if kind in KINDS else ""
     state = plain(query, "state")
     state = state if state in {*BreakerState, TROUBLED} else ""
+    owner = read_kept(query)
     own = own_breakers(principal=principal)
-    found = [] if entity or kind == "fleet" else [row for row in own.rows if q.lower() in row.name.lower()]
+    leaves_out_ours = bool(entity) or kind == "fleet" or owner != EVERY_ENTITY  # they belong to no entity
+    found = [] if leaves_out_ours else [row for row in own.rows if q.lower() in row.name.lower()]
     counts: Counter[str] = Counter(row.state for row in found)
     listing: dict[str, Any] = {"breakers": (), "list": None}
     if kind != "ours":
-        listing, fleet = _fleet(query, path, principal=principal, state=state, entity=entity, q=q)
+        listing, fleet = _fleet(query, path, principal=principal, state=state, owner=owner, entity=entity, q=q)
         counts.update(fleet)
     total = counts.total()
     counts[TROUBLED] = sum(counts[word] for word in _TROUBLE)
@@ -86,7 +90,7 @@ def list_breakers(query: QueryDict, *, path: str, principal: Principal) -> dict[
         "own_rows": join_rows(own_row(row) for row in shown),
         "own_shown": len(shown),
         "own_url": address(query, path, kind="ours", cursor=None),
-        "shows_own": bool(ours) or (own.is_lost and not entity and kind != "fleet"),
+        "shows_own": bool(ours) or (own.is_lost and not leaves_out_ours),
         "filters": Filters(
             q=q,
             status=state,
@@ -95,6 +99,7 @@ def list_breakers(query: QueryDict, *, path: str, principal: Principal) -> dict[
             choices=offer(
                 choose("entity", "Entity", entity, entities_with_breakers()),
                 Choice("kind", "Kind", kind, KINDS) if own.rows or kind else None,
+                *kept_choices(owner),
             ),
             clear_url=path,
             word="state",
@@ -107,20 +112,20 @@ def list_breakers(query: QueryDict, *, path: str, principal: Principal) -> dict[
 
 
 def _fleet(
-    query: QueryDict, path: str, *, principal: Principal, state: str, entity: str, q: str
+    query: QueryDict, path: str, *, principal: Principal, state: str, owner: EntityFilter, entity: str, q: str
 ) -> tuple[dict[str, Any], Mapping[str, int]]:
     sort = query.get("sort", DEFAULT_SORT)
     sort = sort if sort in _SORTS else DEFAULT_SORT
 
     def read(cursor: str | None) -> Page[BreakerRow]:
         return breaker_rows(
-            principal=principal, state=state or None, entity_ref=entity or None, q=q, sort=cast("Any", sort),
-            limit=PAGE_SIZE, cursor=cursor,
+            principal=principal, state=state or None, owner=owner, entity_ref=entity or None, q=q,
+            sort=cast("Any", sort), limit=PAGE_SIZE, cursor=cursor,
         )  # fmt: skip
 
     try:
         page, is_later = read_page(query, read)
-        counts = state_counts(principal=principal, entity_ref=entity or None, q=q)
+        counts = state_counts(principal=principal, owner=owner, entity_ref=entity or None, q=q)
     except NotFound:  # of an entity that is gone, nothing is there
         page, is_later, counts = Page((), None), False, {}
     listing = place_page(

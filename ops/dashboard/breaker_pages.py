@@ -141,6 +141,7 @@ def read_breaker(query: QueryDict, path: str, *, principal: Principal, uid: str)
         "older_url": address(query, path, cursor=page.next_cursor) if page.next_cursor else "",
         "newest_url": address(query, path, cursor=None) if is_later else "",
         "forms": fleet_forms(row, principal=principal),
+        "may_delete": row.is_reported and principal.may(Permission.BREAKERS_MANAGE),
         "edits": list_edits(principal=principal, target_uids=[uid]),
     }
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.db.models import Max
 
 from core.clock import from_ms
+from entities.domain import Lifecycle
 from entities.models import Entity
 from ops.breakers.domain import STATUSES, BreakerState
 from ops.dashboard.edits import VERBS
@@ -27,6 +28,7 @@ _QUEUES = {
     "queue.resume_consumers": "the consumers of {} were resumed",
 }
 _STATUSES = ("check.status", "queue.status")
+_BY_ITSELF = (*_STATUSES, "breaker.state", "error.group")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,16 @@ class Change:
 
 
 def list_changes(*, limit: int = 12) -> list[Change]:
-    """Of all entities, newest first. That a check or queue was found healthy at first sight is no change."""
+    """Of all entities, newest first. That a check or queue was found healthy at first sight is no change, and of an
+    inactive entity only what people did is told."""
     newest = JournalEntry.objects.aggregate(newest=Max("id"))["newest"] or 0
     rows = (
         JournalEntry.objects.filter(pk__gt=newest - _LOOKED_THROUGH)
         .exclude(kind__in=_STATUSES, before="unknown", after="healthy")
+        .exclude(
+            kind__in=_BY_ITSELF,
+            entity_id__in=Entity.objects.filter(lifecycle=Lifecycle.INACTIVE).order_by().values("id"),
+        )
         .order_by("-id")
     )
     entries = list(rows[:limit])

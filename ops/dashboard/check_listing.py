@@ -8,8 +8,9 @@ from django.http import QueryDict
 from core.errors import ValidationFailed
 from core.pagination import Page
 from core.permissions import Principal
-from entities.models import Team
-from ops.dashboard.lists import Choice, Column, Filters, StatusChoice, address, place_page, plain, read_page
+from entities.filters import EntityFilter
+from ops.dashboard.kept_filters import kept_choices, read_kept
+from ops.dashboard.lists import Column, Filters, StatusChoice, address, choose, offer, place_page, plain, read_page
 from ops.dashboard.rows import check_row, join_rows
 from ops.dashboard.severity import SEVERITY
 from ops.health.models import Check
@@ -31,7 +32,8 @@ _COLUMNS = (
 
 def list_checks(query: QueryDict, *, path: str, principal: Principal) -> dict[str, Any]:
     """The context of the page; what the address says wrongly counts as not said."""
-    narrow = {name: plain(query, name) for name in ("kind", "team", "environment", "label", "q")}
+    owner = read_kept(query)
+    narrow = {name: plain(query, name) for name in ("kind", "q")}
     status = plain(query, "status")
     status = status if status in effective.SEVERITIES else ""
     sort = query.get("sort", "status")
@@ -39,10 +41,8 @@ def list_checks(query: QueryDict, *, path: str, principal: Principal) -> dict[st
     def read(sort: str, cursor: str | None) -> Page[CheckRow]:
         return check_rows(
             principal=principal,
+            owner=owner,
             kind=narrow["kind"],
-            team=narrow["team"],
-            environment=narrow["environment"],
-            label=narrow["label"],
             q=narrow["q"],
             status=status,
             sort=sort,
@@ -68,30 +68,19 @@ def list_checks(query: QueryDict, *, path: str, principal: Principal) -> dict[st
     return {
         "checks": page.items,
         "list": place_page(query, path, caption="Checks", page=page, is_later=is_later, rows=rows, columns=columns),
-        "filters": _filters(narrow, principal=principal, status=status, path=path),
+        "filters": _filters(narrow, owner, principal=principal, status=status, path=path),
     }
 
 
-def _filters(narrow: dict[str, str], *, principal: Principal, status: str, path: str) -> Filters:
-    counts = status_counts(principal=principal, **narrow)
+def _filters(narrow: dict[str, str], owner: EntityFilter, *, principal: Principal, status: str, path: str) -> Filters:
+    counts = status_counts(principal=principal, owner=owner, **narrow)
     kinds = list(Check.objects.order_by("kind").values_list("kind", flat=True).distinct())
-    teams = list(Team.objects.values_list("name", flat=True))
-    none: list[str] = []
-    offered = (
-        ("team", "Team", teams),
-        ("environment", "Environment", none),
-        ("kind", "Kind", kinds),
-        ("label", "Label", none),
-    )
+    team, environment, label = kept_choices(owner)
     return Filters(
         q=narrow["q"],
         status=status,
         total=sum(counts.values()),
         statuses=[StatusChoice(word, counts.get(word, 0)) for word in SEVERITY if counts.get(word) or word == status],
-        choices=[
-            Choice(name, title, narrow[name], sorted({*options, *filter(None, [narrow[name]])}))
-            for name, title, options in offered
-            if narrow[name] or len(options) > 1
-        ],
+        choices=offer(team, environment, choose("kind", "Kind", narrow["kind"], kinds), label),
         clear_url=path,
     )

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.http import QueryDict
 from django.urls import reverse
@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from entities.filters import EntityFilter, narrowed
 from entities.models import Entity
+from ops.dashboard.kept_filters import kept_choices, read_kept
 from ops.dashboard.lists import Column, Filters, StatusChoice, address, choose, offer, plain
 from ops.dashboard.rows import Row, entity_row, join_rows, matrix_cell
 from ops.dashboard.severity import SEVERITY
@@ -78,14 +79,7 @@ def list_entities(query: QueryDict, *, path: str, fleet: Fleet) -> tuple[Filters
 
 def parse_filter(query: QueryDict) -> EntityFilter:
     """Everything but the status, which depends on the moment."""
-    key, colon, value = query.get("label", "").partition(":")
-    return EntityFilter(
-        kind=plain(query, "kind") or None,
-        team=plain(query, "team") or None,
-        environment=plain(query, "environment") or None,
-        labels={key: value} if colon and key and "\0" not in key + value else {},
-        q=plain(query, "q")[:100].strip(),
-    )
+    return replace(read_kept(query), kind=plain(query, "kind") or None, q=plain(query, "q")[:100].strip())
 
 
 def _filters(
@@ -99,13 +93,8 @@ def _filters(
     status = plain(query, "status")
     status = status if status in SEVERITY else ""
     words = [word for word in SEVERITY if counts.get(word) or word == status]
-    label = next((f"{key}:{value}" for key, value in narrow.labels.items()), "")
-    choices = offer(
-        choose("team", "Team", narrow.team or "", options["team"]),
-        choose("environment", "Environment", narrow.environment or "", options["environment"]),
-        choose("kind", "Kind", narrow.kind or "", options["kind"]),
-        choose("label", "Label", label, options["label"]),
-    )
+    team, environment, label = kept_choices(narrow, options)
+    choices = offer(team, environment, choose("kind", "Kind", narrow.kind or "", options["kind"]), label)
     return Filters(
         q=narrow.q,
         status=status,

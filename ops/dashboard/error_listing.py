@@ -11,7 +11,8 @@ from core.errors import NotFound
 from core.pagination import Page
 from core.permissions import Principal
 from core.templatetags.display import ago
-from entities.models import Team
+from entities.filters import EntityFilter
+from ops.dashboard.kept_filters import kept_choices, read_kept
 from ops.dashboard.lists import Filters, StatusChoice, choose, offer, place_page, plain, read_page, sorted_columns
 from ops.dashboard.rows import join_rows
 from ops.dashboard.sparkline import draw_sparkline
@@ -35,13 +36,16 @@ _COLUMNS = (
 
 def list_errors(query: QueryDict, *, path: str, principal: Principal) -> dict[str, Any]:
     """The context of the page; what the address says wrongly counts as not said. Without a state: the open groups."""
-    narrow = {name: plain(query, name)[:200] for name in ("entity", "team", "environment", "release", "level", "q")}
+    narrow = {name: plain(query, name)[:200] for name in ("entity", "release", "level", "q")}
     narrow["q"] = narrow["q"][:100].strip()
     state = plain(query, "state")
     state = state if state in (*STATES, "all") else "open"
     sort = query.get("sort", DEFAULT_SORT)
     sort = sort if sort in {name for name, _, _ in _COLUMNS if name} else DEFAULT_SORT
-    filters = {"entity_ref": narrow["entity"], **{name: value for name, value in narrow.items() if name != "entity"}}
+    owner = read_kept(query)
+    filters: dict[str, Any] = {
+        "owner": owner, "entity_ref": narrow["entity"], **{name: narrow[name] for name in ("release", "level", "q")},
+    }  # fmt: skip
 
     def read(cursor: str | None) -> Page[GroupRow]:
         wanted = None if state == "all" else state
@@ -66,12 +70,13 @@ def list_errors(query: QueryDict, *, path: str, principal: Principal) -> dict[st
             columns=sorted_columns(_COLUMNS, query, path, current=sort, usual=DEFAULT_SORT),
             css="error-table",
         ),
-        "filters": _filters(narrow, state=state, counts=counts, path=path),
+        "filters": _filters(narrow, owner, state=state, counts=counts, path=path),
     }
 
 
-def _filters(narrow: dict[str, str], *, state: str, counts: dict[str, int], path: str) -> Filters:
+def _filters(narrow: dict[str, str], owner: EntityFilter, *, state: str, counts: dict[str, int], path: str) -> Filters:
     names = group_names()
+    team, environment, label = kept_choices(owner, {"environment": names.environments})
     return Filters(
         q=narrow["q"],
         status=state,
@@ -79,8 +84,9 @@ def _filters(narrow: dict[str, str], *, state: str, counts: dict[str, int], path
         statuses=[StatusChoice(word, counts.get(word, 0)) for word in STATES],
         choices=offer(
             choose("entity", "Entity", narrow["entity"], names.entities),
-            choose("team", "Team", narrow["team"], tuple(Team.objects.values_list("name", flat=True))),
-            choose("environment", "Environment", narrow["environment"], names.environments),
+            team,
+            environment,
+            label,
             choose("release", "Release", narrow["release"], names.releases),
             choose("level", "Level", narrow["level"], LEVELS),
         ),

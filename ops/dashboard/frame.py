@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_network
 from typing import Any
-from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
@@ -18,13 +17,11 @@ from core.permissions import ANONYMOUS, Permission, Role
 from entities.status import EntityStatus
 from ops.breakers.selectors.counts import open_count
 from ops.dashboard.blindness import Blindness, find_blindness
+from ops.dashboard.kept_filters import kept_address
 from ops.dashboard.standing import read_fleet
 from ops.errors.selectors import new_group_count
 from ops.signals.domain import Signal
 from ops.statuses.selectors import verdict
-
-KEPT_FILTERS = ("team", "environment", "label")
-"""Filters that stay while moving between pages."""
 
 TROUBLE = ("unhealthy", "degraded")
 _LOUD = ("unhealthy", "degraded", "impacted", "unknown")
@@ -131,10 +128,9 @@ def frame_context(request: HttpRequest) -> dict[str, Any]:
     principal = getattr(request, "principal", ANONYMOUS)
     if principal is ANONYMOUS:
         return {}
-    kept = {name: request.GET[name] for name in KEPT_FILTERS if request.GET.get(name)}
     return {
         "frame": SimpleLazyObject(lambda: read_frame(blind=find_blindness())),
-        "kept_query": f"?{urlencode(kept)}" if kept else "",
+        "kept_query": kept_address("", request.GET),
         "loopback_allowed": is_loopback_allowed(),
         "roles": SimpleLazyObject(lambda: _role_names(request)),
         "may": {

@@ -11,7 +11,8 @@ from django.utils.safestring import SafeString
 from core.pagination import Page
 from core.permissions import Principal
 from core.templatetags.display import duration_words, status
-from entities.models import Team
+from entities.filters import EntityFilter
+from ops.dashboard.kept_filters import kept_choices, read_kept
 from ops.dashboard.lists import Filters, StatusChoice, choose, offer, place_page, plain, read_page, sorted_columns
 from ops.dashboard.rows import join_rows
 from ops.dashboard.severity import SEVERITY
@@ -37,13 +38,16 @@ _COLUMNS = (
 
 def list_queues(query: QueryDict, *, path: str, principal: Principal) -> dict[str, Any]:
     """The context of the page; what the address says wrongly counts as not said."""
-    narrow = {name: plain(query, name)[:200] for name in ("entity", "kind", "team", "environment", "q")}
+    narrow = {name: plain(query, name)[:200] for name in ("entity", "kind", "q")}
     narrow["q"] = narrow["q"][:100].strip()
     word = plain(query, "status")
     word = word if word in SEVERITIES else ""
     sort = query.get("sort", DEFAULT_SORT)
     sort = sort if sort in {name for name, _, _ in _COLUMNS if name} else DEFAULT_SORT
-    filters = {"entity_ref": narrow["entity"], **{name: value for name, value in narrow.items() if name != "entity"}}
+    owner = read_kept(query)
+    filters: dict[str, Any] = {
+        "owner": owner, "entity_ref": narrow["entity"], "kind": narrow["kind"], "q": narrow["q"],
+    }  # fmt: skip
 
     def read(cursor: str | None) -> Page[QueueRow]:
         return queue_rows(
@@ -67,7 +71,7 @@ def list_queues(query: QueryDict, *, path: str, principal: Principal) -> dict[st
             ],
             css="queue-table",
         ),
-        "filters": _filters(narrow, status_counts(principal=principal, **filters), word=word, path=path),
+        "filters": _filters(narrow, owner, status_counts(principal=principal, **filters), word=word, path=path),
     }
 
 
@@ -76,9 +80,8 @@ def _is_by_name(direction: str, sort: str, title: str) -> bool:
     return bool(direction) and sort == "name" and title == "Queue"
 
 
-def _filters(narrow: dict[str, str], counts: dict[str, int], *, word: str, path: str) -> Filters:
+def _filters(narrow: dict[str, str], owner: EntityFilter, counts: dict[str, int], *, word: str, path: str) -> Filters:
     names = queue_names()
-    teams = tuple(Team.objects.order_by("name").values_list("name", flat=True))
     return Filters(
         q=narrow["q"],
         status=word,
@@ -89,8 +92,7 @@ def _filters(narrow: dict[str, str], counts: dict[str, int], *, word: str, path:
         choices=offer(
             choose("entity", "Entity", narrow["entity"], names.entities),
             choose("kind", "Kind", narrow["kind"], names.kinds),
-            choose("team", "Team", narrow["team"], teams),
-            choose("environment", "Environment", narrow["environment"], names.environments),
+            *kept_choices(owner),
         ),
         clear_url=path,
     )

@@ -20,6 +20,7 @@ from ops.dashboard.entity_pages import read_entity_checks
 from ops.dashboard.error_pages import read_entity_errors
 from ops.dashboard.frame import read_frame
 from ops.dashboard.graph import draw_graph
+from ops.dashboard.kept_filters import kept_scope
 from ops.dashboard.latency import read_latency
 from ops.dashboard.polling import answer_live
 from ops.dashboard.problems import list_problems
@@ -50,7 +51,8 @@ def overview(request: HttpRequest) -> HttpResponse:
             "frame": read_frame(blind=blind),
             "problems": problems,
             "lead": problems[0] if problems else None,
-            "tiles": read_tiles(principal=principal, stamp=fleet.stamp),
+            "tiles": read_tiles(principal=principal, stamp=fleet.stamp, query=request.GET),
+            "tiles_scope": kept_scope(request.GET),
             "filters": filters,
             "listing": listing,
             "changes": list_changes(),

@@ -12,8 +12,8 @@ from entities.models import Entity
 from entities.status import UNKNOWN, EntityStatus
 from ops.dashboard.blindness import Blindness
 from ops.dashboard.entity_listing import parse_filter
-from ops.dashboard.frame import KEPT_FILTERS, Frame, read_frame
-from ops.dashboard.lists import plain
+from ops.dashboard.frame import Frame, read_frame
+from ops.dashboard.kept_filters import kept_scope
 from ops.dashboard.problems import Problem, list_problems
 from ops.dashboard.severity import SEVERITY
 
@@ -86,7 +86,7 @@ def read_wall(
         cells=rest[:room],
         more_cells=max(0, len(rest) - room),
         cell_size=cell_size,
-        scope=", ".join(filter(None, (plain(query, name) for name in KEPT_FILTERS))),
+        scope=kept_scope(query),
     )
 
 

@@ -10,6 +10,7 @@ from core.authentication import request_principal
 from core.clock import to_ms
 from core.http_preconditions import IfMatch, entity_tag, expected_version
 from core.permissions import Permission
+from entities.schemas import OwnerQuery
 from entities.selectors import find_entity
 from ops.errors import selectors, services
 from ops.errors.schemas import (
@@ -74,8 +75,9 @@ def revoke_dsn(request: HttpRequest, ref: str, number: int) -> Status[None]:
 def list_errors(request: HttpRequest, query: Query[ErrorQuery]) -> GroupPage:
     """One page of the groups that match every filter."""
     refuse_unknown_query(request, ErrorQuery)
-    filters = query.model_dump(exclude={"entity"})
-    page = selectors.group_rows(principal=request_principal(request), entity_ref=query.entity, **filters)
+    filters = query.model_dump(exclude={"entity", *OwnerQuery.model_fields})
+    principal = request_principal(request)
+    page = selectors.group_rows(principal=principal, entity_ref=query.entity, owner=query.owner(), **filters)
     return GroupPage(
         items=[GroupOut.of(row) for row in page.items], next_cursor=page.next_cursor, has_more=page.has_more
     )

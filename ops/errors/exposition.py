@@ -4,6 +4,7 @@ import time
 
 from django.db.models import Count
 
+from entities.filters import is_watched
 from ops.errors.domain import GroupState
 from ops.errors.models import ErrorGroup, ErrorTotal
 
@@ -31,7 +32,9 @@ def forget_rendered() -> None:
 
 def _render() -> bytes:
     totals = list(
-        ErrorTotal.objects.order_by("entity_id").values_list("entity_id", "entity__name", "events")[:SERIES_MAX]
+        ErrorTotal.objects.filter(is_watched())
+        .order_by("entity_id")
+        .values_list("entity_id", "entity__name", "events")[:SERIES_MAX]
     )
     if not totals:
         return b""

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from core.pagination import CURSOR_MAX_LENGTH
 from core.text import Line
 from entities.definition import Name
+from entities.schemas import OwnerQuery
 from ops.errors.selectors import EventRow, GroupRow, KeyRow
 from ops.errors.services import LABEL_MAX, PER_MINUTE_MAX
 
@@ -54,13 +55,11 @@ class KeysOut(BaseModel):
     items: list[KeyOut]
 
 
-class ErrorQuery(BaseModel):
+class ErrorQuery(OwnerQuery):
     state: Literal["open", "resolved", "muted"] | None = None
     entity: Filter = None
     level: Literal["fatal", "error", "warning", "info", "debug"] | None = None
-    environment: Filter = None
     release: Filter = None
-    team: Filter = None
     q: Filter = None
     sort: Literal["recent", "volume", "first_seen"] = "recent"
     limit: Annotated[int, Field(ge=1, le=500)] = 50

@@ -1,31 +1,18 @@
-"""The form of a check: from what was typed to a definition's data and back, and what is wrong with it."""
+"""What is particular to the form of a check: its fields, and where its conditions stop making sense."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
-from django.http import QueryDict
-
-from core.errors import FieldError
 from core.form_fields import FormField, Mark, split_lines
 from ops.health.check_fields import check_fields
 from ops.health.checks.kind import CheckKind
 from ops.health.conditions import ConditionSyntaxError, parse_condition
-from ops.health.definition import DEFINITIONS, CheckDefinition
+from ops.health.definition import DEFINITIONS, CommonFields
 from ops.health.models import Check
-from ops.probing.typed_definition import judge_typed, read_typed
+from ops.probing.sheet import Subject
 
-
-def read_check_form(form: QueryDict, kind: CheckKind) -> dict[str, Any]:
-    """What was typed, as the catalogue file would say it; what is empty is not said."""
-    return read_typed(form, check_fields(kind), kind)
-
-
-def judge_check_form(
-    data: Mapping[str, Any], *, entity_ref: str, stored: Check | None = None
-) -> tuple[CheckDefinition | None, tuple[FieldError, ...]]:
-    """As ``judge_typed``; ``stored`` is the check that is edited."""
-    return judge_typed(DEFINITIONS, Check.objects.all(), data, entity_ref=entity_ref, stored=stored)
+CHECKS: Subject[CommonFields, CheckKind, Check] = Subject(
+    DEFINITIONS, Check.objects.all, check_fields, "Which entity this check speaks for."
+)
 
 
 def find_marks(field: FormField, kind: CheckKind) -> tuple[Mark, ...]:

@@ -1,68 +1,31 @@
 """The forms of checks: choose a kind, fill in, be told at once what is wrong, try, save."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_POST
 
 from core.authentication import request_principal
-from core.errors import Conflict, FieldError, NotFound, QuarterdeckError, RateLimited, StaleVersion, ValidationFailed
-from core.form_fields import MORE, FilledForm, FormField, fill
+from core.errors import Conflict, NotFound, RateLimited, ValidationFailed
+from core.form_fields import MORE, FilledForm, FormField
 from core.permissions import Permission, requires
-from core.problems import STATUS_OF
-from entities.names import suggested_entities
-from ops.health.check_fields import RHYTHM, check_fields, kind_choices
-from ops.health.check_form import find_marks, judge_check_form, read_check_form
+from core.problems import problem_of
+from ops.health.check_fields import RHYTHM, kind_choices
+from ops.health.check_form import CHECKS, find_marks
 from ops.health.checks import KINDS
 from ops.health.checks.kind import CheckKind
-from ops.health.definition import CheckDefinition, definition_of
+from ops.health.definition import CommonFields, definition_of
 from ops.health.models import Check
 from ops.health.services import create_check, replace_check
 from ops.health.trial_display import show_trial
 from ops.health.trials import TRIAL_SECONDS, try_check
 from ops.probing.form_fields import OWN, kind_choice
-from ops.probing.typed_definition import write_typed
+from ops.probing.sheet import SHOWN_IN_FORM, Refusal, Sheet, kept_query, no_such_entity
 
-_SHOWN_IN_FORM = (ValidationFailed, Conflict, StaleVersion, RateLimited)
-
-
-@dataclass(frozen=True, slots=True)
-class _Sheet:
-    """What a form is about: a new check of a kind, or an edit of ``check`` that began at ``version``."""
-
-    kind: CheckKind
-    check: Check | None = None
-    version: str = ""
-
-    def fields(self) -> list[FormField]:
-        fields = check_fields(self.kind)
-        if self.check is not None:
-            return fields
-        about = "Which entity this check speaks for."
-        return [
-            FormField("entity", "Entity", mono=True, suggestions=suggested_entities(), help=about, section=OWN),
-            *fields,
-        ]
-
-    def entity_of(self, typed: QueryDict) -> str:
-        return self.check.entity.name if self.check else typed.get("entity", "").strip()
-
-    def filled(self, typed: QueryDict, errors: Sequence[FieldError] = (), *, message: str = "") -> FilledForm:
-        """With all that was typed; a checkbox that is off sends nothing, which must not bring its default back."""
-        fields = self.fields()
-        values = {field.name: typed.get(field.name, "") for field in fields}
-        # The refused target is the first field that the kind itself declares: an address or a host.
-        aliases = {"target": next(iter(self.kind.Config.model_fields), "")}
-        form = fill(fields, values, errors, message=message, aliases=aliases)
-        return replace(form, fields=tuple(replace(field, marks=find_marks(field, self.kind)) for field in form.fields))
-
-    def judge(self, typed: QueryDict) -> tuple[CheckDefinition | None, tuple[FieldError, ...]]:
-        return judge_check_form(read_check_form(typed, self.kind), entity_ref=self.entity_of(typed), stored=self.check)
+type CheckSheet = Sheet[CommonFields, CheckKind, Check]
 
 
 @requires(Permission.CATALOG_EDIT)
@@ -72,23 +35,20 @@ def check_create(request: HttpRequest) -> HttpResponse:
     typed = request.POST if request.method == "POST" else request.GET
     kind = KINDS.get(typed.get("kind", ""))
     if kind is None:
-        kept = urlencode({name: typed[name] for name in ("entity", "name") if typed.get(name)})
-        context = {"section": "checks", "kinds": kind_choices(), "kept": kept, "list_url": reverse("check-list")}
-        return render(request, "kind_picker.html", {**context, "what": "check"})
-    sheet = _Sheet(kind)
+        context = {"section": "checks", "kinds": kind_choices(), "list_url": reverse("check-list")}
+        return render(request, "kind_picker.html", {**context, "kept": kept_query(typed), "what": "check"})
+    sheet = Sheet(CHECKS, kind)
     if request.method != "POST":
-        return _show_form(request, sheet, fill(sheet.fields(), typed.dict()))
-    definition, errors = sheet.judge(typed)
+        return _show_form(request, sheet, sheet.begun(typed))
     try:
-        if definition is None or errors:
-            raise ValidationFailed("Some fields are not valid", errors=errors)
         saved = create_check(
-            principal=request_principal(request), entity_ref=sheet.entity_of(typed), definition=definition
+            principal=request_principal(request),
+            entity_ref=sheet.entity_of(typed),
+            definition=sheet.definition(typed),
         )
     except NotFound as error:
-        wrong = ValidationFailed(error.message, errors=(FieldError("entity", error.message),))
-        return _show_refusal(request, sheet, wrong)
-    except _SHOWN_IN_FORM as error:
+        return _show_refusal(request, sheet, no_such_entity(error))
+    except SHOWN_IN_FORM as error:
         return _show_refusal(request, sheet, error)
     messages.success(request, f"Added {saved.name}; its first result comes within seconds")
     return redirect("check-detail", saved.uid)
@@ -98,13 +58,9 @@ def check_create(request: HttpRequest) -> HttpResponse:
 @require_POST
 def check_switch_kind(request: HttpRequest) -> HttpResponse:
     """The form of another kind with what was typed so far, which may be secret and hence stays out of addresses."""
-    kind = KINDS.get(request.POST.get("kind", ""))
-    if kind is None:
-        raise NotFound("There is no such kind of check")
-    sheet = _Sheet(kind)
-    response = _show_form(request, sheet, fill(sheet.fields(), request.POST.dict()), template="#form")
-    kept = {name: request.POST[name] for name in ("entity", "name") if request.POST.get(name)}
-    response["HX-Replace-Url"] = f"{reverse('check-create')}?{urlencode({'kind': kind.name, **kept})}"
+    sheet = _sheet_of(request)
+    response = _show_form(request, sheet, sheet.begun(request.POST), template="#form")
+    response["HX-Replace-Url"] = f"{reverse('check-create')}?{kept_query(request.POST, kind=sheet.kind.name)}"
     return response
 
 
@@ -114,21 +70,17 @@ def check_edit(request: HttpRequest, uid: str) -> HttpResponse:
     check = find_check(uid)
     definition = definition_of(check)
     if request.method != "POST":
-        sheet = _Sheet(definition.kind, check, str(check.version))
-        return _show_form(request, sheet, fill(sheet.fields(), write_typed(definition)))
-    version = request.POST.get("version", "")
-    sheet = _Sheet(definition.kind, check, version)
-    changed, errors = sheet.judge(request.POST)
+        sheet = Sheet(CHECKS, definition.kind, check, str(check.version))
+        return _show_form(request, sheet, sheet.written(definition))
+    sheet = Sheet(CHECKS, definition.kind, check, request.POST.get("version", ""))
     try:
-        if changed is None or errors:
-            raise ValidationFailed("Some fields are not valid", errors=errors)
         saved = replace_check(
             principal=request_principal(request),
             uid=uid,
-            definition=changed,
-            expected_version=int(version) if version.isascii() and version.isdigit() and len(version) < 10 else None,
+            definition=sheet.definition(request.POST),
+            expected_version=sheet.expected_version,
         )
-    except _SHOWN_IN_FORM as error:
+    except SHOWN_IN_FORM as error:
         return _show_refusal(request, sheet, error)
     messages.success(request, f"Saved {saved.name}" if saved.action else "Nothing was changed")
     return redirect("check-detail", uid)
@@ -139,11 +91,7 @@ def check_edit(request: HttpRequest, uid: str) -> HttpResponse:
 def check_field(request: HttpRequest) -> HttpResponse:
     """What is wrong with one field of a form as it stands, or how its value reads; for the note beside it."""
     sheet = _sheet_of(request)
-    _definition, errors = sheet.judge(request.POST)
-    try:
-        field = sheet.filled(request.POST, errors)[request.GET.get("field", "")]
-    except KeyError:
-        raise NotFound("There is no such field") from None
+    field = _with_marks(sheet.field(request.POST, request.GET.get("field", "")), sheet)
     return render(request, "components/_note.html", {"field": field})
 
 
@@ -156,7 +104,8 @@ def check_try(request: HttpRequest) -> HttpResponse:
     """
     sheet = _sheet_of(request)
     definition, errors = sheet.judge(request.POST)
-    context: dict[str, object] = {"form": sheet.filled(request.POST, errors), "limit_seconds": TRIAL_SECONDS}
+    form = _marked(sheet.filled(request.POST, errors), sheet)
+    context: dict[str, object] = {"form": form, "limit_seconds": TRIAL_SECONDS}
     status = 200
     if definition is not None and not errors:
         context["was_cut"] = definition.common.timeout > TRIAL_SECONDS * 1_000
@@ -164,12 +113,12 @@ def check_try(request: HttpRequest) -> HttpResponse:
             trial = try_check(
                 principal=request_principal(request),
                 entity_name=sheet.entity_of(request.POST),
-                data=read_check_form(request.POST, sheet.kind),
-                uid=sheet.check.uid if sheet.check else None,
+                data=sheet.data(request.POST),
+                uid=sheet.stored.uid if sheet.stored else None,
             )
             context["trial"] = show_trial(trial)
         except (ValidationFailed, Conflict, RateLimited) as error:
-            context["refusal"], status = error.message, _status_of(error)
+            context["refusal"], status = error.message, problem_of(error).status
     return render(request, "ops/health/trial.html", context, status=status)
 
 
@@ -181,31 +130,30 @@ def find_check(uid: str) -> Check:
     return check
 
 
-def _sheet_of(request: HttpRequest) -> _Sheet:
+def _sheet_of(request: HttpRequest) -> CheckSheet:
     uid = request.POST.get("editing", "")
     check = find_check(uid) if uid else None
     kind = KINDS.get(check.kind if check else request.POST.get("kind", ""))
     if kind is None:
         raise NotFound("There is no such kind of check")
-    return _Sheet(kind, check)
+    return Sheet(CHECKS, kind, check)
 
 
-def _show_refusal(
-    request: HttpRequest, sheet: _Sheet, error: ValidationFailed | Conflict | StaleVersion | RateLimited
-) -> HttpResponse:
-    message = error.message
-    if isinstance(error, StaleVersion):
-        message = f"Somebody else changed it meanwhile ({error.message}). Reload to see what; yours is still below."
-    form = sheet.filled(request.POST, error.errors, message=message)
-    return _show_form(request, sheet, form, status=_status_of(error))
+def _marked(form: FilledForm, sheet: CheckSheet) -> FilledForm:
+    return replace(form, fields=tuple(_with_marks(field, sheet) for field in form.fields))
 
 
-def _status_of(error: QuarterdeckError) -> int:
-    return next(STATUS_OF[known] for known in type(error).__mro__ if known in STATUS_OF)
+def _with_marks(field: FormField, sheet: CheckSheet) -> FormField:
+    return replace(field, marks=find_marks(field, sheet.kind))
+
+
+def _show_refusal(request: HttpRequest, sheet: CheckSheet, error: Refusal) -> HttpResponse:
+    form = _marked(sheet.refused(request.POST, error), sheet)
+    return _show_form(request, sheet, form, status=problem_of(error).status)
 
 
 def _show_form(
-    request: HttpRequest, sheet: _Sheet, form: FilledForm, *, status: int = 200, template: str = ""
+    request: HttpRequest, sheet: CheckSheet, form: FilledForm, *, status: int = 200, template: str = ""
 ) -> HttpResponse:
     context = {
         "section": "checks",
@@ -215,7 +163,7 @@ def _show_form(
         "more": form.section(MORE),
         "kind": kind_choice(sheet.kind.name, sheet.kind.Config),
         "kinds": kind_choices(),
-        "check": sheet.check,
+        "check": sheet.stored,
         "version": sheet.version,
         "field_url": reverse("check-field"),
     }

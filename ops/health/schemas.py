@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from core.pagination import CURSOR_MAX_LENGTH, Page
 from core.text import Line
 from entities.definition import Name
+from entities.schemas import OwnerQuery
 from entities.status import STATUSES
 from ops.health.checks import KINDS
 from ops.health.definition import CommonFields
@@ -66,15 +67,12 @@ class NewCheckBody(CheckBody):
     entity: Annotated[Line, Field(max_length=64, description="Id or name.")]
 
 
-class CheckQuery(BaseModel):
+class CheckQuery(OwnerQuery):
     """Filters, order and page of a list."""
 
     entity: Annotated[Filter, Field(description="Id or name.")] = None
     kind: Filter = None
-    team: Filter = None
-    environment: Filter = None
     status: CheckStatusWord | None = None
-    label: Annotated[list[Line], Field(max_length=16, description="`key:value`; repeat to narrow further.")] = []
     q: Annotated[Line, Field(max_length=200, description="Part of the name of the check or the entity.")] = ""
     sort: Annotated[Line, Field(description=f"{', '.join(SORTS)}; -{SORTS[0]} the other way round.")] = DEFAULT_SORT
     cursor: Cursor = None

@@ -14,6 +14,7 @@ from core.errors import FieldError, ValidationFailed
 from core.http_preconditions import IfMatch, IfNoneMatch, entity_tag, expected_version, is_not_modified
 from core.idempotency import IDEMPOTENCY_PARAMETER, answer_once
 from core.permissions import Permission
+from entities.schemas import OwnerQuery
 from ops.queues import selectors, services
 from ops.queues.definition import parse_queue
 from ops.queues.schemas import (
@@ -50,8 +51,8 @@ def list_queues(request: HttpRequest, query: Query[QueueQuery]) -> QueuePage:
     """One page of the queues that match every filter; by trouble the worst come first."""
     refuse_unknown_query(request, QueueQuery)
     principal = request_principal(request)
-    filters = query.model_dump(exclude={"entity"})
-    page = selectors.queue_rows(principal=principal, entity_ref=query.entity, **filters)
+    filters = query.model_dump(exclude={"entity", *OwnerQuery.model_fields})
+    page = selectors.queue_rows(principal=principal, entity_ref=query.entity, owner=query.owner(), **filters)
     details = selectors.queue_details(principal=principal, rows=page.items)
     return QueuePage(
         items=[QueueOut.of(detail) for detail in details], next_cursor=page.next_cursor, has_more=page.has_more

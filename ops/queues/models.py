@@ -38,7 +38,8 @@ class QueueState(Scheduled):
     """What sampling knows of a queue: its schedule, how it stands, and what the last look saw.
 
     ``next_due_ms`` is null while the queue is paused or its entity inactive. ``seen_at_ms`` is the slot of the last
-    look that saw something; a look that failed leaves what was seen before it. Rates are messages a second.
+    look that saw something; a look that failed leaves what was seen before it. Rates are messages a second. Samples
+    before ``sampled_from_ms`` are of another source, which the queue had until then.
     """
 
     definition = models.OneToOneField(
@@ -51,6 +52,7 @@ class QueueState(Scheduled):
     fresh_until_ms = models.BigIntegerField(null=True, db_index=True)
     last_at_ms = models.BigIntegerField(null=True, db_index=True)
     seen_at_ms = models.BigIntegerField(null=True)
+    sampled_from_ms = models.BigIntegerField(default=0)
     size = models.BigIntegerField(null=True)
     oldest_age_ms = models.BigIntegerField(null=True)
     consumers = models.BigIntegerField(null=True)

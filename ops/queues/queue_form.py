@@ -1,16 +1,11 @@
-"""The form of a queue: its controls, from what was typed to a definition's data and back, and what is wrong with it."""
+"""What is particular to the form of a queue: its fields."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-from django.http import QueryDict
-
-from core.errors import FieldError
 from core.form_fields import MORE, FormField
 from ops.probing.form_fields import OWN, KindChoice, draw_field, kind_choice
-from ops.probing.typed_definition import judge_typed, read_typed
-from ops.queues.definition import DEFINITIONS, CommonFields, QueueDefinition
+from ops.probing.sheet import Subject
+from ops.queues.definition import DEFINITIONS, CommonFields
 from ops.queues.models import Queue
 from ops.queues.sources import SOURCES
 from ops.queues.sources.source import QueueSource
@@ -67,13 +62,6 @@ def queue_fields(source: QueueSource) -> list[FormField]:
     return [name, *own, *common, *others]
 
 
-def read_queue_form(form: QueryDict, source: QueueSource) -> dict[str, Any]:
-    """What was typed, as the catalogue file would say it; what is empty is not said."""
-    return read_typed(form, queue_fields(source), source)
-
-
-def judge_queue_form(
-    data: Mapping[str, Any], *, entity_ref: str, stored: Queue | None = None
-) -> tuple[QueueDefinition | None, tuple[FieldError, ...]]:
-    """As ``judge_typed``; ``stored`` is the queue that is edited."""
-    return judge_typed(DEFINITIONS, Queue.objects.all(), data, entity_ref=entity_ref, stored=stored)
+QUEUES: Subject[CommonFields, QueueSource, Queue] = Subject(
+    DEFINITIONS, Queue.objects.all, queue_fields, "Which entity this queue belongs to."
+)

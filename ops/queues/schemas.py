@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from core.pagination import CURSOR_MAX_LENGTH
 from core.text import Line
 from entities.definition import Name
+from entities.schemas import OwnerQuery
 from ops.probing.described import describe_kinds
 from ops.queues.definition import CommonFields
 from ops.queues.selectors import QueueDetail, SampleSeries, TaskListing
@@ -53,11 +54,12 @@ class NewQueueBody(QueueBody):
     entity: Annotated[Line, Field(max_length=64, description="Id or name.")]
 
 
-class QueueQuery(BaseModel):
+class QueueQuery(OwnerQuery):
     """Filters, order and page of a list."""
 
     status: QueueStatusWord | None = None
     entity: Annotated[Filter, Field(description="Id or name.")] = None
+    kind: Filter = None
     q: Annotated[Line, Field(max_length=200, description="Part of the name of the queue or the entity.")] = ""
     sort: Literal["trouble", "size", "age", "name"] = "trouble"
     limit: Annotated[int, Field(ge=1, le=500)] = 50

@@ -43,6 +43,8 @@ PAGES = {
     "breakers, filtered": "/breakers?state=open&kind=fleet",
     "breakers, nothing matches": "/breakers?q=nothing-is-called-so",
     "breaker": "/breakers/{breaker}",
+    "delete breaker": "/breakers/{breaker}/delete",
+    "breakers of a team": "/breakers?team=payments&label=region:eu",
     "breaker of our own": f"/breakers/own/{OWN_OPEN}",
     "queues": "/queues",
     "queues, nothing matches": "/queues?q=nothing-is-called-so",

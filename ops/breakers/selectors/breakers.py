@@ -1,7 +1,7 @@
 """Reads of the fleet's breakers: lists, one with its instances, its transitions, and the totals."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from core.clock import database_now_ms
 from core.errors import NotFound
 from core.pagination import Page, SortKey, cut_page, decode_cursor, seek
 from core.permissions import Permission, Principal
+from entities.filters import EVERY_ENTITY, EntityFilter, owned
 from entities.selectors import find_entity
 from ops.breakers.definition import actions_of
 from ops.breakers.domain import OPEN_STATES, RANKS, TROUBLED, Action, BreakerState
@@ -61,6 +62,7 @@ def breaker_rows(
     *,
     principal: Principal,
     state: str | None = None,
+    owner: EntityFilter = EVERY_ENTITY,
     entity_ref: str | None = None,
     q: str = "",
     sort: Sort = DEFAULT_SORT,
@@ -69,11 +71,13 @@ def breaker_rows(
 ) -> Page[BreakerRow]:
     """One page of the breakers that match every filter; ``state`` is a word of ``BreakerState``, or ``troubled``.
 
+    ``owner`` narrows by the entity. Those of an inactive one are listed only when ``entity_ref`` names it.
+
     Raises ``NotFound`` for an entity that is not, ``ValidationFailed`` for a cursor of another list.
     """
     principal.require(Permission.CATALOG_VIEW)
     now = database_now_ms()
-    breakers = _in_state(_narrowed(entity_ref, q, now), state).select_related("entity")
+    breakers = _in_state(_narrowed(now, owner=owner, entity_ref=entity_ref, q=q), state).select_related("entity")
     limit = max(1, min(limit, LIMIT_MAX))
     purpose, keys = f"breakers:{sort}", _ORDERS[sort]
     found = list(seek(breakers, keys, decode_cursor(cursor, purpose=purpose) if cursor else None)[: limit + 1])
@@ -87,10 +91,12 @@ def breaker_rows(
     return Page(tuple(rows[breaker.pk] for breaker in page.items), page.next_cursor)
 
 
-def state_counts(*, principal: Principal, entity_ref: str | None = None, q: str = "") -> dict[str, int]:
+def state_counts(
+    *, principal: Principal, owner: EntityFilter = EVERY_ENTITY, entity_ref: str | None = None, q: str = ""
+) -> dict[str, int]:
     """How many breakers of each state match the filters of ``breaker_rows``. Raises ``NotFound`` as it does."""
     principal.require(Permission.CATALOG_VIEW)
-    return _count_states(_narrowed(entity_ref, q, database_now_ms()))
+    return _count_states(_narrowed(database_now_ms(), owner=owner, entity_ref=entity_ref, q=q))
 
 
 def breaker_row(*, principal: Principal, uid: str) -> BreakerRow:
@@ -118,15 +124,13 @@ def transitions(*, principal: Principal, uid: str, limit: int = 50, cursor: str 
     return cut_page(rows, limit=limit, purpose=purpose, position_of=lambda row: [row.id])
 
 
-def breaker_totals(*, entity_ids: Collection[int] | None = None) -> BreakerTotals:
-    """The sum over all entities, or over some."""
+def breaker_totals(*, owner: EntityFilter = EVERY_ENTITY) -> BreakerTotals:
+    """The sum over what ``breaker_rows`` lists."""
     now = database_now_ms()
-    breakers = FleetBreaker.objects.all()
-    if entity_ids is not None:
-        breakers = breakers.filter(entity_id__in=entity_ids)
-    states = _count_states(_annotated(breakers, now))
+    breakers = _narrowed(now, owner=owner)
+    states = _count_states(breakers)
     troubled = sum(count for word, count in states.items() if _is_trouble(BreakerState(word)))
-    return BreakerTotals(states, troubled, _opened_hourly(None if entity_ids is None else breakers, now))
+    return BreakerTotals(states, troubled, _opened_hourly(breakers, now) if states else ())
 
 
 def find_breaker(uid: str) -> FleetBreaker:
@@ -147,10 +151,12 @@ def _annotated(breakers: QuerySet[FleetBreaker], now_ms: int) -> QuerySet[FleetB
     )
 
 
-def _narrowed(entity_ref: str | None, q: str, now_ms: int) -> QuerySet[FleetBreaker]:
-    breakers = FleetBreaker.objects.all()
-    if entity_ref:
-        breakers = breakers.filter(entity_id=find_entity(entity_ref).pk)
+def _narrowed(
+    now_ms: int, *, owner: EntityFilter, entity_ref: str | None = None, q: str = ""
+) -> QuerySet[FleetBreaker]:
+    entity = find_entity(entity_ref) if entity_ref else None
+    breakers = effective.watched() if entity is None else FleetBreaker.objects.filter(entity=entity)
+    breakers = breakers.filter(owned(owner))
     if q:
         breakers = breakers.filter(Q(name__icontains=q) | Q(entity__name__icontains=q))
     return _annotated(breakers, now_ms)
@@ -172,11 +178,10 @@ def _count_states(breakers: Any) -> dict[str, int]:
     return {state.value: by_rank[rank] for state, rank in RANKS.items() if rank in by_rank}
 
 
-def _opened_hourly(breakers: QuerySet[FleetBreaker] | None, now_ms: int) -> tuple[int, ...]:
+def _opened_hourly(breakers: QuerySet[FleetBreaker], now_ms: int) -> tuple[int, ...]:
     running = now_ms - now_ms % HOUR_MS
     opened = BreakerTransition.objects.filter(at_ms__gt=running - TREND_HOURS * HOUR_MS, after__in=OPEN_STATES)
-    if breakers is not None:
-        opened = opened.filter(breaker_id__in=breakers.values("id"))
+    opened = opened.filter(breaker_id__in=breakers.order_by().values("id"))
     hours: Any = opened.order_by().annotate(hour=F("at_ms") - F("at_ms") % HOUR_MS).values_list("hour")
     counts = dict(hours.annotate(Count("id")))
     return tuple(counts.get(running - back * HOUR_MS, 0) for back in reversed(range(TREND_HOURS)))
@@ -195,6 +200,7 @@ def _rows(breakers: Sequence[FleetBreaker], now_ms: int) -> list[BreakerRow]:
             breaker,
             _instance_rows(by_breaker[breaker.pk], sources, now_ms),
             _joint_actions(by_breaker[breaker.pk], actions),
+            is_reported=all(row.source_id is None for row in by_breaker[breaker.pk]),
             now_ms=now_ms,
         )
         for breaker in breakers

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from core.clock import database_now_ms
 from ops.breakers.domain import OPEN_STATES
 from ops.breakers.models import FleetBreaker
+from ops.breakers.selectors.effective import watched
 
 NAMES_MAX = 200
 
 
 def open_count() -> int:
     """Breakers of the fleet that refuse calls on at least one instance."""
-    return FleetBreaker.objects.filter(state__in=OPEN_STATES, fresh_until_ms__gte=database_now_ms()).count()
+    return watched().filter(state__in=OPEN_STATES, fresh_until_ms__gte=database_now_ms()).count()
 
 
 def entities_with_breakers() -> Sequence[str]:

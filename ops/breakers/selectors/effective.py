@@ -2,14 +2,21 @@
 
 from collections.abc import Mapping
 
-from django.db.models import BigIntegerField, Case, F, FloatField, IntegerField, Value, When
+from django.db.models import BigIntegerField, Case, F, FloatField, IntegerField, QuerySet, Value, When
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
+from entities.filters import is_watched
 from ops.breakers.domain import KNOWN_STATES, RANKS, STATUSES, BreakerState
+from ops.breakers.models import FleetBreaker
 from ops.signals.domain import Status
 
 SILENT = "news of it stopped coming"
+
+
+def watched() -> QuerySet[FleetBreaker]:
+    """Those that count: see ``entities.filters.is_watched``."""
+    return FleetBreaker.objects.filter(is_watched())
 
 
 def _by_state(values: Mapping[BreakerState, int], now_ms: int) -> Combinable:

@@ -38,7 +38,7 @@ class BreakerRow:
 
     ``status`` is a word of ``signals.Status``, ``state`` one of ``BreakerState``, which ``summary`` says in words.
     ``failure_share`` is 0 to 1, None when no instance tells; ``calls_per_minute`` is their sum.
-    ``can`` holds the words of the actions that it takes.
+    ``can`` holds the words of the actions that it takes; ``is_reported`` that no source reads any of its instances.
     """
 
     uid: str
@@ -60,6 +60,7 @@ class BreakerRow:
     instances: tuple[InstanceRow, ...]
     message: str
     can: frozenset[str] = frozenset()
+    is_reported: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,12 @@ class TransitionRow:
 
 
 def breaker_row_of(
-    breaker: FleetBreaker, instances: Iterable[InstanceRow], actions: Iterable[Action], *, now_ms: int
+    breaker: FleetBreaker,
+    instances: Iterable[InstanceRow],
+    actions: Iterable[Action],
+    *,
+    is_reported: bool,
+    now_ms: int,
 ) -> BreakerRow:
     """``breaker`` with its entity at hand."""
     found = stored_aggregate(breaker, now_ms)
@@ -100,6 +106,7 @@ def breaker_row_of(
         instances=tuple(instances),
         message=SILENT if is_silent else breaker.message,
         can=frozenset(action.value for action in actions),
+        is_reported=is_reported,
     )
 
 

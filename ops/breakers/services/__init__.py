@@ -3,6 +3,7 @@
 from ops.breakers.services.control import ControlOutcome, control_breaker
 from ops.breakers.services.encryption import encrypt_source_secrets
 from ops.breakers.services.lifecycle import BreakerLifecycle
+from ops.breakers.services.removal import delete_breaker
 from ops.breakers.services.reporting import take_reports
 from ops.breakers.services.sources import (
     SourceVersion,
@@ -19,6 +20,7 @@ __all__ = [
     "SourceVersion",
     "control_breaker",
     "create_source",
+    "delete_breaker",
     "delete_source",
     "encrypt_source_secrets",
     "replace_source",

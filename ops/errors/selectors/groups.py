@@ -5,15 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count
 
 from core.clock import from_ms
 from core.errors import NotFound
 from core.pagination import Page, SortKey, cut_page, decode_cursor, seek
 from core.permissions import Permission, Principal
-from entities.selectors import find_entity
+from entities.filters import EVERY_ENTITY, EntityFilter
 from ops.errors.domain import GroupState
-from ops.errors.models import ErrorGroup, StoredEvent
+from ops.errors.models import ErrorGroup
+from ops.errors.selectors.narrowing import narrowed_groups
 from ops.errors.selectors.totals import trends_of
 
 MAX_LIMIT = 500
@@ -60,22 +61,25 @@ def group_rows(
     *,
     principal: Principal,
     state: str | None = None,
+    owner: EntityFilter = EVERY_ENTITY,
     entity_ref: str | None = None,
     level: str | None = None,
-    environment: str | None = None,
     release: str | None = None,
-    team: str | None = None,
     q: str | None = None,
     sort: Sort = "recent",
     limit: int = 50,
     cursor: str | None = None,
 ) -> Page[GroupRow]:
-    """One page of the groups that match every filter. Raises ``NotFound`` for an entity that is not, and
-    ``ValidationFailed`` for a cursor of another list."""
+    """One page of the groups that match every filter.
+
+    ``owner`` narrows by the entity, but a group has a team and environments of its own: those that it was assigned to
+    and seen in, and only without any those of its entity. Groups of an inactive entity are listed only when
+    ``entity_ref`` names it. Raises ``NotFound`` for an entity that is not, and ``ValidationFailed`` for a cursor of
+    another list.
+    """
     principal.require(Permission.CATALOG_VIEW)
-    groups = _narrowed(
-        entity_ref=entity_ref, level=level, environment=environment, release=release, team=team, q=q
-    ).select_related("entity", "team")
+    groups = narrowed_groups(owner=owner, entity_ref=entity_ref, level=level, release=release, q=q)
+    groups = groups.select_related("entity", "team")
     if state:
         groups = groups.filter(state=state)
     limit = max(1, min(limit, MAX_LIMIT))
@@ -87,35 +91,10 @@ def group_rows(
     return Page(tuple(row for row, _ in page.items), page.next_cursor)
 
 
-def state_counts(*, principal: Principal, **narrow: str | None) -> dict[str, int]:
+def state_counts(*, principal: Principal, owner: EntityFilter = EVERY_ENTITY, **narrow: str | None) -> dict[str, int]:
     """How many groups of each state match the filters of ``group_rows``. Raises ``NotFound`` as it does."""
     principal.require(Permission.CATALOG_VIEW)
-    return dict(_narrowed(**narrow).order_by().values_list("state").annotate(Count("id")))
-
-
-def _narrowed(
-    *,
-    entity_ref: str | None = None,
-    level: str | None = None,
-    environment: str | None = None,
-    release: str | None = None,
-    team: str | None = None,
-    q: str | None = None,
-) -> QuerySet[ErrorGroup]:
-    groups = ErrorGroup.objects.all()
-    if entity_ref:
-        groups = groups.filter(entity_id=find_entity(entity_ref).pk)
-    if level:
-        groups = groups.filter(level=level)
-    if team:
-        groups = groups.filter(Q(team__name=team) | Q(team=None, entity__team__name=team))
-    if q:
-        groups = groups.filter(Q(title__icontains=q) | Q(culprit__icontains=q))
-    for names, wanted in (("environments", environment), ("releases", release)):
-        if wanted:
-            having = StoredEvent.objects.filter(**{names[:-1]: wanted}).values("group_id")
-            groups = groups.filter(pk__in=having)
-    return groups
+    return dict(narrowed_groups(owner=owner, **narrow).order_by().values_list("state").annotate(Count("id")))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,16 @@
 """How many groups and events there are, and how the last day went."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Count, Q, Sum
 
 from core.clock import now_ms
+from entities.filters import EVERY_ENTITY, EntityFilter
 from ops.errors.domain import HOUR_MS, GroupState, events_in_last_hour
-from ops.errors.models import ErrorCount, ErrorGroup
+from ops.errors.models import ErrorCount
+from ops.errors.selectors.narrowing import narrowed_groups, watched_groups
 
 TREND_HOURS = 24
 
@@ -25,21 +27,18 @@ class ErrorTotals:
     hourly: tuple[int, ...]
 
 
-def error_totals(*, entity_ids: Collection[int] | None = None) -> ErrorTotals:
-    """The sum over all entities, or over some."""
-    groups = ErrorGroup.objects.filter(state=GroupState.OPEN)
-    if entity_ids is not None:
-        groups = groups.filter(entity_id__in=entity_ids)
+def error_totals(*, owner: EntityFilter = EVERY_ENTITY) -> ErrorTotals:
+    """The sum over what ``group_rows`` lists."""
+    groups = narrowed_groups(owner=owner)
     now = now_ms()
-    counts = groups.aggregate(
+    counts = groups.filter(state=GroupState.OPEN).aggregate(
         open=Count("id"),
         new=Count("id", filter=Q(first_seen_ms__gt=now - 86_400_000)),
         troubled=Count("id", filter=Q(trouble__gt="")),
     )
     running = now - now % HOUR_MS
     hours = ErrorCount.objects.filter(hour_ms__gt=running - TREND_HOURS * HOUR_MS)
-    if entity_ids is not None:
-        hours = hours.filter(group_id__in=ErrorGroup.objects.filter(entity_id__in=entity_ids).values("id"))
+    hours = hours.filter(group_id__in=groups.order_by().values("id"))
     per_hour = dict(hours.values_list("hour_ms").annotate(total=Sum("events")))
     hourly = tuple(per_hour.get(running - back * HOUR_MS, 0) for back in reversed(range(TREND_HOURS)))
     return ErrorTotals(**counts, last_hour=events_in_last_hour(hourly, now), hourly=hourly)
@@ -49,8 +48,7 @@ def new_group_count() -> int:
     """Open groups that were first seen in the last day."""
     since = now_ms() - 86_400_000
     # The second condition follows from the first, and has an index.
-    open_groups = ErrorGroup.objects.filter(state=GroupState.OPEN, first_seen_ms__gt=since, last_seen_ms__gt=since)
-    return open_groups.count()
+    return watched_groups().filter(state=GroupState.OPEN, first_seen_ms__gt=since, last_seen_ms__gt=since).count()
 
 
 def trends_of(group_ids: Sequence[int], *, hours: int = TREND_HOURS) -> Mapping[int, tuple[int, ...]]:

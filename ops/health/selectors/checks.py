@@ -12,8 +12,7 @@ from core.clock import database_now_ms, from_ms
 from core.errors import FieldError, NotFound, ValidationFailed
 from core.pagination import Page, SortKey, cut_page, decode_cursor, seek
 from core.permissions import Permission, Principal
-from entities.filters import EntityFilter, narrowed, parse_labels
-from entities.models import Entity
+from entities.filters import EVERY_ENTITY, EntityFilter, owned
 from ops.health.models import Check
 from ops.health.selectors import effective
 from ops.signals.domain import PAUSED_SEVERITY, WORDS
@@ -78,11 +77,9 @@ def check_rows(
     principal: Principal,
     entity_ids: Collection[int] | None = None,
     entity_ref: str | None = None,
+    owner: EntityFilter = EVERY_ENTITY,
     kind: str | None = None,
-    team: str | None = None,
     status: str | None = None,
-    environment: str | None = None,
-    label: str | Collection[str] | None = None,
     q: str | None = None,
     sort: str = DEFAULT_SORT,
     limit: int = 50,
@@ -91,15 +88,15 @@ def check_rows(
     """A page of checks, worst first unless ``sort`` says otherwise.
 
     ``entity_ref`` is a uid or a name, and matches nothing when there is no such entity. ``status`` is one word or
-    several with commas between; ``label`` is ``key:value`` or ``key=value``; ``q`` is looked for in the names of
-    check and entity.
+    several with commas between; ``owner`` narrows by the entity; ``q`` is looked for in the names of check and
+    entity.
 
     Raises ``ValidationFailed`` for a filter, sort or cursor that cannot be read.
     """
     principal.require(Permission.CATALOG_VIEW)
     limit = max(1, min(limit, MAX_LIMIT))
     now = database_now_ms()
-    rows = _narrowed(_annotated(now), kind=kind, team=team, environment=environment, label=label, q=q)
+    rows = _narrowed(_annotated(now), owner=owner, kind=kind, q=q)
     if entity_ids is not None:
         rows = rows.filter(entity_id__in=entity_ids)
     if entity_ref:
@@ -128,39 +125,23 @@ def check_row(*, principal: Principal, uid: str) -> CheckRow:
 
 
 def status_counts(
-    *,
-    principal: Principal,
-    kind: str | None = None,
-    team: str | None = None,
-    environment: str | None = None,
-    label: str | Collection[str] | None = None,
-    q: str | None = None,
+    *, principal: Principal, owner: EntityFilter = EVERY_ENTITY, kind: str | None = None, q: str | None = None
 ) -> dict[str, int]:
     """How many of the checks that match the filters have which status, by its word.
 
     Raises ``ValidationFailed`` for a filter that cannot be read.
     """
     principal.require(Permission.CATALOG_VIEW)
-    rows = _narrowed(Check.objects.all(), kind=kind, team=team, environment=environment, label=label, q=q)
+    rows = _narrowed(Check.objects.all(), owner=owner, kind=kind, q=q)
     rated = rows.annotate(severity=effective.severity(database_now_ms())).order_by()
     counts = rated.values("severity").annotate(count=Count("id")).values_list("severity", "count")
     return {WORDS[severity]: count for severity, count in counts}
 
 
-def _narrowed(
-    rows: QuerySet[Check],
-    *,
-    kind: str | None,
-    team: str | None,
-    environment: str | None,
-    label: str | Collection[str] | None,
-    q: str | None,
-) -> QuerySet[Check]:
+def _narrowed(rows: QuerySet[Check], *, owner: EntityFilter, kind: str | None, q: str | None) -> QuerySet[Check]:
+    rows = rows.filter(owned(owner))
     if kind:
         rows = rows.filter(kind=_plain(kind, "kind"))
-    narrow = _entity_filter(team=team, environment=environment, label=label)
-    if narrow != EntityFilter():
-        rows = rows.filter(entity__in=narrowed(Entity.objects.order_by(), narrow))
     if q:
         text = _plain(q, "q")
         rows = rows.filter(Q(name__icontains=text) | Q(entity__name__icontains=text) | Q(entity__title__icontains=text))
@@ -177,15 +158,6 @@ def _plain(value: str, field: str) -> str:
     if "\0" in value:
         raise ValidationFailed("The filter is not valid", errors=(FieldError(field, "holds a NUL character"),))
     return value
-
-
-def _entity_filter(*, team: str | None, environment: str | None, label: str | Collection[str] | None) -> EntityFilter:
-    labels = [label] if isinstance(label, str) else label or ()
-    return EntityFilter(
-        team=_plain(team, "team") if team else None,
-        environment=_plain(environment, "environment") if environment else None,
-        labels=parse_labels(_plain(pair, "label") for pair in labels if pair),
-    )
 
 
 def _severities(words: str) -> list[int]:

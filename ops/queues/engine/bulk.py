@@ -51,14 +51,15 @@ _RECENT = {
     "postgresql": """
 SELECT sample.* FROM ops_queuestate AS state CROSS JOIN LATERAL (
   SELECT queue_id, at_ms, size, oldest_age_ms, consumers, added, removed FROM ops_queuesample
-  WHERE queue_id = state.queue_id AND at_ms < state.slot_ms AND at_ms >= state.slot_ms - %s * state.interval_ms
+  WHERE queue_id = state.queue_id AND at_ms < state.slot_ms
+    AND at_ms >= GREATEST(state.slot_ms - %s * state.interval_ms, state.sampled_from_ms)
   ORDER BY at_ms
 ) AS sample WHERE state.queue_id = ANY(%s)""",
     "sqlite": """
 SELECT sample.queue_id, sample.at_ms, sample.size, sample.oldest_age_ms, sample.consumers, sample.added, sample.removed
 FROM ops_queuestate AS state CROSS JOIN ops_queuesample AS sample
 WHERE sample.queue_id = state.queue_id AND sample.at_ms < state.slot_ms
-  AND sample.at_ms >= state.slot_ms - %s * state.interval_ms
+  AND sample.at_ms >= MAX(state.slot_ms - %s * state.interval_ms, state.sampled_from_ms)
   AND state.queue_id IN (SELECT value FROM json_each(%s)) ORDER BY sample.queue_id, sample.at_ms""",
 }
 
@@ -71,7 +72,7 @@ def lock_states(queue_ids: Sequence[int]) -> None:
 
 
 def read_recent(queue_ids: Sequence[int]) -> Mapping[int, list[Sample]]:
-    """The samples of the intervals before the slots that are claimed, the oldest first."""
+    """The samples of the intervals before the slots that are claimed, the oldest first, and none of another source."""
     found: dict[int, list[Sample]] = defaultdict(list)
     with connection.cursor() as cursor:
         ids = list(queue_ids) if connection.vendor == "postgresql" else orjson.dumps(list(queue_ids)).decode()

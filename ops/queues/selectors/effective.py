@@ -3,7 +3,7 @@
 from django.db.models import BigIntegerField, Case, F, IntegerField, Q, When
 from django.db.models.functions import Coalesce
 
-from entities.domain import Lifecycle
+from entities.filters import is_watched
 from ops.signals.domain import PAUSED_SEVERITY, WORDS, Status
 
 SEVERITIES = {word: severity for severity, word in WORDS.items()}
@@ -11,7 +11,7 @@ SINCE_NEVER_MS = 0
 
 
 def is_paused() -> Q:
-    return Q(paused=True) | Q(entity__lifecycle=Lifecycle.INACTIVE)
+    return Q(paused=True) | ~is_watched()
 
 
 def is_not_fresh(now_ms: int) -> Q:

@@ -1,7 +1,7 @@
 """Rows of queues, as lists and pages show them."""
 
 import datetime as dt
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from core.clock import database_now_ms, from_ms
 from core.errors import FieldError, NotFound, ValidationFailed
 from core.pagination import Page, SortKey, cut_page, decode_cursor, seek
 from core.permissions import Permission, Principal
+from entities.filters import EVERY_ENTITY, EntityFilter, owned
 from ops.queues.models import Queue, QueueSample
 from ops.queues.selectors import effective
 from ops.queues.selectors.source_words import describe_source
@@ -87,7 +88,7 @@ _COLUMNS = (
     "version", "max_size", "max_age_ms", "state__fresh_until_ms", "state__message", "state__size",
     "state__oldest_age_ms", "state__consumers", "state__unacked", "state__scheduled", "state__dead", "state__rate_in",
     "state__rate_out", "state__breach_in_ms", "state__last_at_ms", "state__seen_at_ms", "severity", "since_ms",
-    "sort_size", "sort_age",
+    "state__sampled_from_ms", "sort_size", "sort_age",
 )  # fmt: skip
 
 
@@ -95,10 +96,9 @@ def queue_rows(
     *,
     principal: Principal,
     status: str | None = None,
+    owner: EntityFilter = EVERY_ENTITY,
     entity_ref: str | None = None,
     kind: str | None = None,
-    team: str | None = None,
-    environment: str | None = None,
     q: str | None = None,
     sort: Sort = "trouble",
     limit: int = 50,
@@ -106,13 +106,14 @@ def queue_rows(
 ) -> Page[QueueRow]:
     """One page of the queues that match every filter.
 
-    ``status`` is one word or several with commas between, ``entity_ref`` a uid or a name, ``q`` a part of the name of
-    queue or entity. Raises ``ValidationFailed`` for a filter, sort or cursor that cannot be read.
+    ``status`` is one word or several with commas between, ``owner`` narrows by the entity, ``entity_ref`` is a uid or a
+    name, ``q`` a part of the name of queue or entity. Raises ``ValidationFailed`` for a filter, sort or cursor that
+    cannot be read.
     """
     principal.require(Permission.CATALOG_VIEW)
     limit = max(1, min(limit, MAX_LIMIT))
     now = database_now_ms()
-    queues = _narrowed(now, entity_ref=entity_ref, kind=kind, team=team, environment=environment, q=q)
+    queues = _narrowed(now, owner=owner, entity_ref=entity_ref, kind=kind, q=q)
     if status:
         queues = queues.filter(Q(severity__in=_severities(status)))
     if (keys := _ORDERS.get(sort)) is None:
@@ -141,16 +142,14 @@ def queue_row(*, principal: Principal, uid: str) -> QueueRow:
 def status_counts(
     *,
     principal: Principal,
+    owner: EntityFilter = EVERY_ENTITY,
     entity_ref: str | None = None,
     kind: str | None = None,
-    team: str | None = None,
-    environment: str | None = None,
     q: str | None = None,
 ) -> dict[str, int]:
     """How many of the queues that match the filters have which status, by its word."""
     principal.require(Permission.CATALOG_VIEW)
-    narrow = {"entity_ref": entity_ref, "kind": kind, "team": team, "environment": environment, "q": q}
-    queues = _narrowed(database_now_ms(), **narrow).order_by()
+    queues = _narrowed(database_now_ms(), owner=owner, entity_ref=entity_ref, kind=kind, q=q).order_by()
     counts = queues.values("severity").annotate(queues=Count("id")).values_list("severity", "queues")
     return {WORDS[severity]: count for severity, count in counts}
 
@@ -161,7 +160,6 @@ class QueueNames:
 
     entities: tuple[str, ...]
     kinds: tuple[str, ...]
-    environments: tuple[str, ...]
 
 
 def queue_names() -> QueueNames:
@@ -170,19 +168,18 @@ def queue_names() -> QueueNames:
     def distinct(field: str) -> tuple[str, ...]:
         return tuple(Queue.objects.order_by(field).values_list(field, flat=True).distinct()[:NAMES_MAX])
 
-    return QueueNames(distinct("entity__name"), distinct("kind"), distinct("entity__environment"))
+    return QueueNames(distinct("entity__name"), distinct("kind"))
 
 
 def _narrowed(
     now_ms: int,
     *,
+    owner: EntityFilter = EVERY_ENTITY,
     entity_ref: str | None = None,
     kind: str | None = None,
-    team: str | None = None,
-    environment: str | None = None,
     q: str | None = None,
 ) -> QuerySet[Any]:
-    queues = Queue.objects.annotate(
+    queues = Queue.objects.filter(owned(owner)).annotate(
         severity=effective.severity(now_ms),
         since_ms=effective.since_ms(now_ms),
         sort_size=Coalesce(F("state__size"), -1, output_field=BigIntegerField()),
@@ -191,13 +188,8 @@ def _narrowed(
     if entity_ref:
         ref = _plain(entity_ref, "entity")
         queues = queues.filter(Q(entity__name=ref) | Q(entity__uid=ref))
-    for field, name, value in (
-        ("kind", "kind", kind),
-        ("entity__team__name", "team", team),
-        ("entity__environment", "environment", environment),
-    ):
-        if value:
-            queues = queues.filter(**{field: _plain(value, name)})
+    if kind:
+        queues = queues.filter(kind=_plain(kind, "kind"))
     if q:
         part = _plain(q, "q")
         queues = queues.filter(Q(name__icontains=part) | Q(entity__name__icontains=part))
@@ -221,12 +213,13 @@ def _severities(status: str) -> list[int]:
 
 
 def _rows(found: Sequence[Any], now_ms: int) -> list[QueueRow]:
-    trends = read_trends([row.id for row in found], now_ms)
+    trends = read_trends({row.id: row.state__sampled_from_ms or 0 for row in found}, now_ms)
     return [_row(row, now_ms, *trends[row.id]) for row in found]
 
 
-def read_trends(queue_ids: Collection[int], now_ms: int) -> Mapping[int, tuple[Trend, Trend]]:
-    """Of depth and of age in seconds, by queue."""
+def read_trends(sampled_from_ms: Mapping[int, int], now_ms: int) -> Mapping[int, tuple[Trend, Trend]]:
+    """Of depth and of age in seconds, by queue, from the first whole minute of the source that it has now."""
+    queue_ids = sampled_from_ms.keys()
     last = now_ms // TREND_STEP_MS
     first = last - TREND_STEPS + 1
     depths: dict[int, list[float | None]] = {queue_id: [None] * TREND_STEPS for queue_id in queue_ids}
@@ -240,6 +233,8 @@ def read_trends(queue_ids: Collection[int], now_ms: int) -> Mapping[int, tuple[T
         .values_list("queue_id", "step", "depth", "age")
     )
     for queue_id, step, depth, age in steps:
+        if step * TREND_STEP_MS < sampled_from_ms[queue_id]:
+            continue
         place = min(int(step) - first, TREND_STEPS - 1)  # a slot that was claimed ahead lies in the next minute
         depths[queue_id][place] = float(depth)
         ages[queue_id][place] = None if age is None else age / 1_000

@@ -7,6 +7,7 @@ from django.db.models import Count, F, Sum
 
 from core.clock import database_now_ms
 from core.permissions import Permission, Principal
+from entities.filters import EVERY_ENTITY, EntityFilter, owned
 from ops.queues.models import Queue, QueueRollup
 from ops.queues.selectors import effective
 from ops.signals.domain import PAUSED_SEVERITY, WORDS, Status
@@ -33,11 +34,12 @@ class QueueTotals:
         return sum(self.counts.values())
 
 
-def queue_totals(*, principal: Principal) -> QueueTotals:
+def queue_totals(*, principal: Principal, owner: EntityFilter = EVERY_ENTITY) -> QueueTotals:
     principal.require(Permission.CATALOG_VIEW)
     now = database_now_ms()
     rows = (
-        Queue.objects.annotate(severity=effective.severity(now))
+        Queue.objects.filter(owned(owner))
+        .annotate(severity=effective.severity(now))
         .order_by()
         .values("severity")
         .annotate(queues=Count("id"), size=Sum("state__size"))
@@ -48,7 +50,9 @@ def queue_totals(*, principal: Principal) -> QueueTotals:
         counts[WORDS[severity]] = queues
         if severity not in {PAUSED_SEVERITY, Status.UNKNOWN}:
             waiting += int(size or 0)
-    return QueueTotals(counts, waiting, _read_trend(now) if counts else ())
+    if not counts:
+        return QueueTotals(counts, waiting, ())
+    return QueueTotals(counts, waiting, _kept_trend(now) if owner == EVERY_ENTITY else _read_trend(now, owner))
 
 
 def forget_trend() -> None:
@@ -56,19 +60,20 @@ def forget_trend() -> None:
     _trend = (float("-inf"), ())
 
 
-def _read_trend(now_ms: int) -> tuple[float, ...]:
-    """At most ``_TREND_KEPT_SECONDS`` old, because it reads a row for each queue and step."""
+def _kept_trend(now_ms: int) -> tuple[float, ...]:
+    """Of all queues, at most ``_TREND_KEPT_SECONDS`` old, because it reads a row for each queue and step."""
     global _trend  # noqa: PLW0603 - replaced as a whole; at worst two threads read the same
     if time.monotonic() - _trend[0] > _TREND_KEPT_SECONDS:
-        first = (now_ms // TREND_STEP_MS - TREND_STEPS + 1) * TREND_STEP_MS
-        sizes = (
-            QueueRollup.objects.filter(start_ms__gte=first)
-            .order_by()
-            .values("start_ms")
-            .annotate(size=Sum(F("size_sum") / F("samples")))
-            .values_list("start_ms", "size")
-        )
-        by_start = dict(sizes)
-        starts = range(first, first + TREND_STEPS * TREND_STEP_MS, TREND_STEP_MS)
-        _trend = (time.monotonic(), tuple(float(by_start.get(start) or 0) for start in starts))
+        _trend = (time.monotonic(), _read_trend(now_ms, EVERY_ENTITY))
     return _trend[1]
+
+
+def _read_trend(now_ms: int, owner: EntityFilter) -> tuple[float, ...]:
+    first = (now_ms // TREND_STEP_MS - TREND_STEPS + 1) * TREND_STEP_MS
+    rollups = QueueRollup.objects.filter(start_ms__gte=first)
+    if owner != EVERY_ENTITY:
+        rollups = rollups.filter(queue_id__in=Queue.objects.filter(owned(owner)).order_by().values("id"))
+    sizes = rollups.order_by().values("start_ms").annotate(size=Sum(F("size_sum") / F("samples")))
+    by_start = dict(sizes.values_list("start_ms", "size"))
+    starts = range(first, first + TREND_STEPS * TREND_STEP_MS, TREND_STEP_MS)
+    return tuple(float(by_start.get(start) or 0) for start in starts)

@@ -16,6 +16,7 @@ from entities.lifecycle import lock_catalogue
 from entities.models import Entity
 from entities.selectors import find_entity
 from ops.queues.definition import (
+    COMMON_FIELDS,
     QUEUES_PER_ENTITY_MAX,
     QueueDefinition,
     changed_fields,
@@ -183,6 +184,8 @@ def _edit(
         schedule.restart(queue, now_ms=now_ms, together=together)
     else:
         schedule.start(queue, now_ms=now_ms, together=together)
+    if _is_other_source(changed):
+        schedule.forget_seen(queue, now_ms=now_ms)
     before = {name: old for name, (old, _) in changed.items()}
     after = {name: new for name, (_, new) in changed.items()}
     record_queue_action(principal, "queue.update", queue, now_ms=now_ms, before=before, after=after)
@@ -220,6 +223,11 @@ def _delete(principal: Principal, queue: Queue, now_ms: int) -> QueueVersion:
 
 def _is_running(queue: Queue) -> bool:
     return not queue.paused and queue.entity.lifecycle == Lifecycle.ACTIVE
+
+
+def _is_other_source(changed: Mapping[str, tuple[Any, Any]]) -> bool:
+    """Whether it is looked for elsewhere. Another secret opens the same door: both its values are the mask."""
+    return any(old != new and (name == "kind" or name not in COMMON_FIELDS) for name, (old, new) in changed.items())
 
 
 def _refuse_taken_name(entity_id: int, name: str) -> None:

@@ -23,6 +23,10 @@ _NOTHING_KNOWN: dict[str, Any] = {
     "rate_out": None,
 }  # fmt: skip
 
+_NOTHING_SEEN: dict[str, None] = dict.fromkeys(
+    ("last_at_ms", "seen_at_ms", "size", "oldest_age_ms", "consumers", "unacked", "scheduled", "dead")
+)
+
 
 def first_due(queue: Queue, *, now_ms: int, together: int = 0) -> int:
     """The slot that a queue starts with, at random, so that the ``together`` others do not all start with it."""
@@ -73,6 +77,13 @@ def stop(queue: Queue, *, now_ms: int) -> None:
         timeout_ms=queue.timeout_ms,
         next_due_ms=None,
         since_ms=now_ms,
+    )
+
+
+def forget_seen(queue: Queue, *, now_ms: int) -> None:
+    """Follow an edit to another source: what was seen is no word about it. History keeps what the old one showed."""
+    QueueState.objects.filter(pk=queue.pk).update(
+        **_NOTHING_KNOWN, **_NOTHING_SEEN, since_ms=now_ms, sampled_from_ms=now_ms
     )
 
 

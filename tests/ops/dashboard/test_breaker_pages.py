@@ -63,7 +63,7 @@ def test_the_list_has_those_in_trouble_first_and_our_own_below(client_of: Client
 
 def test_the_tile_leads_to_those_in_trouble(client_of: ClientOf, breakers: None) -> None:
     forget_tiles()
-    assert 'href="/breakers?state=troubled"' in text(client_of(Role.VIEWER), "/")
+    assert 'href="/breakers?kind=fleet&amp;state=troubled"' in text(client_of(Role.VIEWER), "/")
     assert "In trouble" in text(client_of(Role.VIEWER), "/breakers")
     FleetBreaker.objects.all().delete()
     forget_tiles()

@@ -6,10 +6,9 @@ import pytest
 from django.http import QueryDict
 
 from ops.health.check_fields import check_fields
-from ops.health.check_form import read_check_form
 from ops.health.checks import KINDS
 from ops.health.definition import parse_check
-from ops.probing.typed_definition import write_typed
+from ops.probing.typed_definition import read_typed, write_typed
 
 CHECKS: list[dict[str, Any]] = [
     {"kind": "tcp", "host": "10.0.0.1", "port": 25, "send": r"QUIT\r\n", "expect_pattern": "^220"},
@@ -36,7 +35,7 @@ def test_a_definition_passes_through_its_form(check: dict[str, Any]) -> None:
     if "password" in check:  # a page never shows it
         values["password"] = check["password"]
 
-    read = read_check_form(submitted(values), definition.kind)
+    read = read_typed(submitted(values), check_fields(definition.kind), definition.kind)
 
     assert parse_check({**read, "name": "probe"}) == definition
 

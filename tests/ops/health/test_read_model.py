@@ -10,6 +10,7 @@ from core.clock import from_ms, now_ms
 from core.errors import NotFound, PermissionDenied, ValidationFailed
 from core.permissions import ANONYMOUS, Principal
 from core.revision import take_revision
+from entities.filters import EntityFilter, parse_labels
 from entities.models import Dependency, Entity, Team
 from entities.status import entity_statuses as catalogue_statuses
 from ops.health.models import Check, CheckResult, CheckState, ResultDetail
@@ -24,8 +25,11 @@ type MakeEntity = Callable[..., Entity]
 type MakeCheck = Callable[..., Check]
 
 
-def names(principal: Principal, **filters: object) -> list[str]:
-    page = check_rows(principal=principal, **filters)  # type: ignore[arg-type]
+def names(principal: Principal, *, label: str | None = None, **filters: object) -> list[str]:
+    """``team``, ``environment`` and ``label`` are of the entity."""
+    own = {name: filters.pop(name) for name in ("team", "environment") if name in filters}
+    owner = EntityFilter(**own, labels=parse_labels([label] if label else []))  # type: ignore[arg-type]
+    page = check_rows(principal=principal, owner=owner, **filters)  # type: ignore[arg-type]
     return [row.name for row in page.items]
 
 

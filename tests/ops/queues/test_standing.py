@@ -17,10 +17,11 @@ from ops.queues.exposition import forget_rendered, render_queue_series
 from ops.queues.models import Queue, QueueRollup, QueueSample, QueueState
 from ops.queues.retention import prune_queues
 from ops.queues.selectors import QueueSignals
-from ops.queues.services import pause_queue, resume_queue
+from ops.queues.services import pause_queue, resume_queue, update_queue
 from ops.signals.domain import Signal, Status
 from ops.statuses.changes import has_changed
 from ops.statuses.selectors import entity_statuses
+from tests.ops.queues.list_source import KIND, ReadOnlySource
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -105,6 +106,53 @@ def test_a_paused_queue_is_not_looked_at(
     resume_queue(principal=editor, uid=queue.uid)
     assert selectors.queue_row(principal=editor, uid=queue.uid).status == "unknown"
     assert look() == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_other"),
+    [({"key": "bills"}, True), ({"kind": "test-told"}, True), ({"max_size": 9, "name": "letters"}, False),
+     ({"password": "other"}, False)],
+)  # fmt: skip
+@pytest.mark.parametrize("paused", [False, True])
+def test_of_another_source_nothing_is_known_until_it_was_looked_at(
+    make_queue: Make, editor: Principal, changes: dict[str, object], is_other: bool, paused: bool
+) -> None:
+    queue = make_queue(kind=KIND, port=1, key="emails", password="hush")
+    seen = {"last_at_ms": 5, "seen_at_ms": 5, "size": 9, "oldest_age_ms": 7, "consumers": 3, "unacked": 2, "dead": 1}
+    now = database_now_ms()
+    QueueState.objects.update(status=Status.UNHEALTHY, fresh_until_ms=now + HOUR_MS, scheduled=1, **seen)
+    QueueSample.objects.create(queue_id=queue.pk, at_ms=now - 120_000, size=9)
+    if paused:
+        pause_queue(principal=editor, uid=queue.uid)
+
+    update_queue(principal=editor, uid=queue.uid, changes=changes)
+
+    row = selectors.queue_row(principal=editor, uid=queue.uid)
+    figures = (row.size, row.oldest_age_seconds, row.consumers, row.unacked, row.scheduled, row.dead)
+    assert figures == ((None,) * 6 if is_other else (9, 0.007, 3, 2, 1, 1))
+    assert (row.last_at is None, row.seen_at is None) == (is_other, is_other)
+    assert any(row.depth_trend) is not is_other
+    if paused or is_other:
+        assert row.status == ("paused" if paused else "unknown")
+    if is_other and not paused:
+        assert row.message == "not looked at yet"
+
+
+def test_growth_and_rates_begin_anew_with_another_source(
+    make_queue: Make, see: See, told: ReadOnlySource, editor: Principal
+) -> None:
+    queue = make_queue(max_size=1_000)
+    now = database_now_ms()
+    QueueSample.objects.bulk_create(
+        QueueSample(queue_id=queue.pk, at_ms=now - 270_000 + 30_000 * step, size=100 * step) for step in range(8)
+    )
+    assert see(size=820).rate_in is not None
+    for changes in ({"kind": KIND, "port": 1, "key": "emails"}, {"kind": told.name}):
+        update_queue(principal=editor, uid=queue.uid, changes=changes)
+
+    state = see(size=900)
+    assert (state.status, state.rate_in, state.rate_out, state.breach_in_ms) == (Status.HEALTHY, None, None, None)
+    assert QueueSample.objects.count() == 10
 
 
 def test_an_inactive_entity_stops_its_queues_and_a_deleted_one_takes_them(

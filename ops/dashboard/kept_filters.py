@@ -1,0 +1,47 @@
+"""The filters that live in the address and stay while moving between pages: which entities a page is about."""
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+
+from entities.domain import is_label_key
+from entities.filters import EntityFilter
+from ops.dashboard.lists import Choice, choose, plain
+from ops.dashboard.standing import read_fleet
+
+KEPT_FILTERS = ("team", "environment", "label")
+
+
+def read_kept(query: QueryDict) -> EntityFilter:
+    """What the address says wrongly counts as not said."""
+    key, colon, value = plain(query, "label").partition(":")
+    return EntityFilter(
+        team=plain(query, "team") or None,
+        environment=plain(query, "environment") or None,
+        labels={key: value} if colon and is_label_key(key) else {},
+    )
+
+
+def kept_address(path: str, query: QueryDict, **more: str) -> str:
+    """``path`` with the kept filters of the address, and with ``more``."""
+    kept = {name: query[name] for name in KEPT_FILTERS if query.get(name)}
+    return f"{path}?{urlencode({**more, **kept})}" if more or kept else path
+
+
+def kept_scope(query: QueryDict) -> str:
+    """In words; empty for everything."""
+    return ", ".join(filter(None, (plain(query, name) for name in KEPT_FILTERS)))
+
+
+def kept_choices(
+    owner: EntityFilter, options: Mapping[str, Sequence[str]] | None = None
+) -> tuple[Choice | None, Choice | None, Choice | None]:
+    """Team, environment and label for the filter bar; ``options`` says what there is, unless that is the catalogue."""
+    found = {**read_fleet().options, **(options or {})}
+    label = next((f"{key}:{value}" for key, value in owner.labels.items()), "")
+    return (
+        choose("team", "Team", owner.team or "", found["team"]),
+        choose("environment", "Environment", owner.environment or "", found["environment"]),
+        choose("label", "Label", label, found["label"]),
+    )

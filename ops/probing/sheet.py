@@ -1,0 +1,121 @@
+"""A form about something that goes out and looks: a new one of a kind, or an edit of one that is stored."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import QueryDict
+from django.utils.http import urlencode
+
+from core.errors import Conflict, FieldError, NotFound, RateLimited, StaleVersion, ValidationFailed
+from core.form_fields import FilledForm, FormField, fill
+from entities.names import suggested_entities
+from ops.probing.definitions import Definition, Definitions, Kind, Named
+from ops.probing.form_fields import OWN
+from ops.probing.models import Defined
+from ops.probing.typed_definition import judge_typed, read_typed, write_typed
+
+type Refusal = ValidationFailed | Conflict | StaleVersion | RateLimited
+
+SHOWN_IN_FORM = (ValidationFailed, Conflict, StaleVersion, RateLimited)
+"""What a service may refuse, and is told in the form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject[C: Named, K: Kind, R: Defined]:
+    """What the forms of a slice are about. ``draw_fields`` are those of a kind, ``about`` says what its entity is."""
+
+    definitions: Definitions[C, K, R]
+    rows: Callable[[], QuerySet[R]]
+    draw_fields: Callable[[K], list[FormField]]
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet[C: Named, K: Kind, R: Defined]:
+    """One form; ``stored`` is what is edited, since it was at ``version``."""
+
+    subject: Subject[C, K, R]
+    kind: K
+    stored: R | None = None
+    version: str = ""
+
+    def fields(self) -> list[FormField]:
+        fields = self.subject.draw_fields(self.kind)
+        if self.stored is not None:
+            return fields
+        return [
+            FormField(
+                "entity", "Entity", mono=True, suggestions=suggested_entities(), help=self.subject.about, section=OWN
+            ),
+            *fields,
+        ]
+
+    def entity_of(self, typed: QueryDict) -> str:
+        return self.stored.entity.name if self.stored else typed.get("entity", "").strip()
+
+    def begun(self, typed: QueryDict) -> FilledForm:
+        """A form that nobody sent yet, with what is known already."""
+        return fill(self.fields(), {name: str(value) for name, value in typed.dict().items()})
+
+    def written(self, definition: Definition[C, K]) -> FilledForm:
+        """With what is stored."""
+        return fill(self.fields(), write_typed(definition))
+
+    def filled(self, typed: QueryDict, errors: Sequence[FieldError] = (), *, message: str = "") -> FilledForm:
+        """With all that was typed; a checkbox that is off sends nothing, which must not bring its default back."""
+        fields = self.fields()
+        values = {field.name: typed.get(field.name, "") for field in fields}
+        # The refused target is the first field that the kind itself declares: an address or a host.
+        aliases = {"target": next(iter(self.kind.Config.model_fields), "")}
+        return fill(fields, values, errors, message=message, aliases=aliases)
+
+    def refused(self, typed: QueryDict, error: Refusal) -> FilledForm:
+        message = error.message
+        if isinstance(error, StaleVersion):
+            message = f"Somebody else changed it meanwhile ({error.message}). Reload to see what; yours is still below."
+        return self.filled(typed, error.errors, message=message)
+
+    def data(self, typed: QueryDict) -> dict[str, Any]:
+        """What was typed, as the catalogue file would say it; what is empty is not said."""
+        return read_typed(typed, self.subject.draw_fields(self.kind), self.kind)
+
+    def judge(self, typed: QueryDict) -> tuple[Definition[C, K] | None, tuple[FieldError, ...]]:
+        return judge_typed(
+            self.subject.definitions,
+            self.subject.rows(),
+            self.data(typed),
+            entity_ref=self.entity_of(typed),
+            stored=self.stored,
+        )
+
+    def definition(self, typed: QueryDict) -> Definition[C, K]:
+        """Raises ``ValidationFailed`` with all that is wrong."""
+        definition, errors = self.judge(typed)
+        if definition is None or errors:
+            raise ValidationFailed("Some fields are not valid", errors=errors)
+        return definition
+
+    def field(self, typed: QueryDict, name: str) -> FormField:
+        """One field as it stands, with what is wrong with it. Raises ``NotFound``."""
+        _definition, errors = self.judge(typed)
+        try:
+            return self.filled(typed, errors)[name]
+        except KeyError:
+            raise NotFound("There is no such field") from None
+
+    @property
+    def expected_version(self) -> int | None:
+        version = self.version
+        return int(version) if version.isascii() and version.isdigit() and len(version) < 10 else None
+
+
+def no_such_entity(error: NotFound) -> ValidationFailed:
+    """As a form tells it: beside the field."""
+    return ValidationFailed(error.message, errors=(FieldError("entity", error.message),))
+
+
+def kept_query(typed: QueryDict, **more: str) -> str:
+    """What stays in the address while another kind is chosen: only what cannot be secret."""
+    return urlencode({**more, **{name: typed.get(name, "") for name in ("entity", "name") if typed.get(name)}})

@@ -97,6 +97,7 @@ def list_breakers(query: QueryDict, *, path: str, principal: Principal) -> dict[
                 Choice("kind", "Fleet and ours", kind, KINDS) if own.rows or kind else None,
             ),
             clear_url=path,
+            what="breakers",
             word="state",
         ),
         "chips": [

@@ -94,4 +94,5 @@ def _filters(narrow: dict[str, str], *, principal: Principal, status: str, path:
             if narrow[name] or len(options) > 1
         ],
         clear_url=path,
+        what="checks",
     )

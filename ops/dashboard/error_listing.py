@@ -85,6 +85,7 @@ def _filters(narrow: dict[str, str], *, state: str, counts: dict[str, int], path
             choose("level", "Level", narrow["level"], LEVELS),
         ),
         clear_url=path,
+        what="errors",
         word="state",
         usual="open",
     )

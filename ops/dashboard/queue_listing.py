@@ -93,6 +93,7 @@ def _filters(narrow: dict[str, str], counts: dict[str, int], *, word: str, path:
             choose("environment", "Environment", narrow["environment"], names.environments),
         ),
         clear_url=path,
+        what="queues",
     )
 
 

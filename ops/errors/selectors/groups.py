@@ -11,12 +11,15 @@ from core.clock import from_ms
 from core.errors import NotFound
 from core.pagination import Page, SortKey, cut_page, decode_cursor, seek
 from core.permissions import Permission, Principal
+from core.search import matching
 from entities.selectors import find_entity
 from ops.errors.domain import GroupState
 from ops.errors.models import ErrorGroup, StoredEvent
 from ops.errors.selectors.totals import trends_of
 
 MAX_LIMIT = 500
+SEARCHED = ("title", "culprit", "entity__name")
+"""What the words of ``q`` are looked for in."""
 
 type Sort = Literal["recent", "volume", "first_seen"]
 _ORDERS: Mapping[str, tuple[SortKey, ...]] = {
@@ -110,7 +113,7 @@ def _narrowed(
     if team:
         groups = groups.filter(Q(team__name=team) | Q(team=None, entity__team__name=team))
     if q:
-        groups = groups.filter(Q(title__icontains=q) | Q(culprit__icontains=q))
+        groups = groups.filter(matching(q, *SEARCHED))
     for names, wanted in (("environments", environment), ("releases", release)):
         if wanted:
             having = StoredEvent.objects.filter(**{names[:-1]: wanted}).values("group_id")

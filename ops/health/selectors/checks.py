@@ -12,6 +12,7 @@ from core.clock import database_now_ms, from_ms
 from core.errors import FieldError, NotFound, ValidationFailed
 from core.pagination import Page, SortKey, cut_page, decode_cursor, seek
 from core.permissions import Permission, Principal
+from core.search import matching
 from entities.filters import EntityFilter, narrowed, parse_labels
 from entities.models import Entity
 from ops.health.models import Check
@@ -23,6 +24,9 @@ SORTS = ("status", "name", "entity", "kind", "since", "last", "duration")
 """What a list can be sorted by; a dash before it turns the order round. Ties go by entity, then name."""
 
 MAX_LIMIT = 1_000
+
+SEARCHED = ("name", "entity__name", "entity__title")
+"""What the words of ``q`` are looked for in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +95,8 @@ def check_rows(
     """A page of checks, worst first unless ``sort`` says otherwise.
 
     ``entity_ref`` is a uid or a name, and matches nothing when there is no such entity. ``status`` is one word or
-    several with commas between; ``label`` is ``key:value`` or ``key=value``; ``q`` is looked for in the names of
-    check and entity.
+    several with commas between; ``label`` is ``key:value`` or ``key=value``; the words of ``q`` are
+    looked for in the names of check and entity, and in the entity's title.
 
     Raises ``ValidationFailed`` for a filter, sort or cursor that cannot be read.
     """
@@ -162,8 +166,7 @@ def _narrowed(
     if narrow != EntityFilter():
         rows = rows.filter(entity__in=narrowed(Entity.objects.order_by(), narrow))
     if q:
-        text = _plain(q, "q")
-        rows = rows.filter(Q(name__icontains=text) | Q(entity__name__icontains=text) | Q(entity__title__icontains=text))
+        rows = rows.filter(matching(_plain(q, "q"), *SEARCHED))
     return rows
 
 

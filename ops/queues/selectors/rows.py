@@ -12,6 +12,7 @@ from core.clock import database_now_ms, from_ms
 from core.errors import FieldError, NotFound, ValidationFailed
 from core.pagination import Page, SortKey, cut_page, decode_cursor, seek
 from core.permissions import Permission, Principal
+from core.search import matching
 from ops.queues.models import Queue, QueueSample
 from ops.queues.selectors import effective
 from ops.queues.selectors.source_words import describe_source
@@ -21,6 +22,8 @@ from ops.signals.domain import WORDS
 
 MAX_LIMIT = 500
 NAMES_MAX = 200
+SEARCHED = ("name", "entity__name")
+"""What the words of ``q`` are looked for in."""
 TREND_STEP_MS = 60_000
 TREND_STEPS = 30
 """A trend holds the largest value of each of the last minutes, the running one last."""
@@ -106,8 +109,8 @@ def queue_rows(
 ) -> Page[QueueRow]:
     """One page of the queues that match every filter.
 
-    ``status`` is one word or several with commas between, ``entity_ref`` a uid or a name, ``q`` a part of the name of
-    queue or entity. Raises ``ValidationFailed`` for a filter, sort or cursor that cannot be read.
+    ``status`` is one word or several with commas between, ``entity_ref`` a uid or a name, ``q`` words in the names
+    of queue and entity. Raises ``ValidationFailed`` for a filter, sort or cursor that cannot be read.
     """
     principal.require(Permission.CATALOG_VIEW)
     limit = max(1, min(limit, MAX_LIMIT))
@@ -199,8 +202,7 @@ def _narrowed(
         if value:
             queues = queues.filter(**{field: _plain(value, name)})
     if q:
-        part = _plain(q, "q")
-        queues = queues.filter(Q(name__icontains=part) | Q(entity__name__icontains=part))
+        queues = queues.filter(matching(_plain(q, "q"), *SEARCHED))
     return queues
 
 

@@ -9,8 +9,12 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 
 from core.errors import FieldError, ValidationFailed
+from core.search import matching
 from entities.domain import Lifecycle, is_label_key
 from entities.models import Entity
+
+SEARCHED = ("name", "title", "description")
+"""What the words of ``q`` are looked for in."""
 
 _LABEL = re.compile(r"([^:=]+)[:=](.*)", re.DOTALL)
 
@@ -67,9 +71,7 @@ def narrowed(rows: QuerySet[Entity], narrow: EntityFilter) -> QuerySet[Entity]:
         text = Cast(KeyTextTransform(key, "labels"), TextField())
         rows = rows.alias(**{f"label_{number}": text}).filter(**{f"label_{number}": value})
     if narrow.q:
-        rows = rows.filter(
-            Q(name__icontains=narrow.q) | Q(title__icontains=narrow.q) | Q(description__icontains=narrow.q)
-        )
+        rows = rows.filter(matching(narrow.q, *SEARCHED))
     return rows
 
 

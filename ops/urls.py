@@ -4,6 +4,7 @@ from ops.dashboard import actions, breaker_views, error_views, queue_views, view
 
 urlpatterns = [
     path("", views.overview, name="overview"),
+    path("search", views.search, name="search"),
     path("wall", views.wall, name="wall"),
     path("verdict", views.verdict, name="verdict"),
     path("entities", views.entity_list, name="entity-list"),

@@ -102,6 +102,7 @@ def list_breakers(query: QueryDict, *, path: str, principal: Principal) -> dict[
                 *kept_choices(owner),
             ),
             clear_url=path,
+            what="breakers",
             word="state",
         ),
         "chips": [

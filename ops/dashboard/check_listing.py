@@ -83,4 +83,5 @@ def _filters(narrow: dict[str, str], owner: EntityFilter, *, principal: Principa
         statuses=[StatusChoice(word, counts.get(word, 0)) for word in SEVERITY if counts.get(word) or word == status],
         choices=offer(team, environment, choose("kind", "Kind", narrow["kind"], kinds), label),
         clear_url=path,
+        what="checks",
     )

@@ -102,6 +102,7 @@ def _filters(
         statuses=[StatusChoice(word, counts.get(word, 0)) for word in words],
         choices=choices,
         clear_url=path,
+        what="entities",
     )
 
 

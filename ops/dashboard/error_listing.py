@@ -91,6 +91,7 @@ def _filters(narrow: dict[str, str], owner: EntityFilter, *, state: str, counts:
             choose("level", "Level", narrow["level"], LEVELS),
         ),
         clear_url=path,
+        what="errors",
         word="state",
         usual="open",
     )

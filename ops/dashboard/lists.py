@@ -43,7 +43,8 @@ class Choice:
 class Filters:
     """The state of the filter bar; ``total`` counts what passes all filters but the status.
 
-    ``word`` is what the address calls the status, ``usual`` the one that a list shows when nothing is said.
+    ``what`` are the things that are filtered, ``word`` is what the address calls the status, ``usual`` the one that a
+    list shows when nothing is said.
     """
 
     q: str
@@ -52,6 +53,7 @@ class Filters:
     statuses: list[StatusChoice]
     choices: list[Choice]
     clear_url: str
+    what: str
     word: str = "status"
     usual: str = ""
 

@@ -95,6 +95,7 @@ def _filters(narrow: dict[str, str], owner: EntityFilter, counts: dict[str, int]
             *kept_choices(owner),
         ),
         clear_url=path,
+        what="queues",
     )
 
 

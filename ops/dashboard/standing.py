@@ -64,6 +64,15 @@ def all_statuses() -> Mapping[int, EntityStatus]:
     return read_fleet().statuses
 
 
+def recent_statuses() -> Mapping[int, EntityStatus]:
+    """As they were ``KEPT_SECONDS`` ago at most: who types asks again with every letter, while a large fleet changes
+    all the time."""
+    known = _known
+    if known is not None and time.monotonic() - known.read_at <= KEPT_SECONDS:
+        return known.statuses
+    return read_fleet().statuses
+
+
 def forget_fleet() -> None:
     global _known, _catalogue  # noqa: PLW0603
     _known = _catalogue = None

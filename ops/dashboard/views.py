@@ -3,6 +3,8 @@
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
 
 from core.authentication import request_principal
 from core.clock import now_ms, to_ms
@@ -22,10 +24,11 @@ from ops.dashboard.frame import read_frame
 from ops.dashboard.graph import draw_graph
 from ops.dashboard.kept_filters import kept_scope
 from ops.dashboard.latency import read_latency
-from ops.dashboard.polling import answer_live
+from ops.dashboard.polling import answer_live, is_fragment_request
 from ops.dashboard.problems import list_problems
 from ops.dashboard.queue_pages import read_entity_queues
 from ops.dashboard.reasons import fold_reasons
+from ops.dashboard.search_pages import PAGE_ROWS, PANEL_ROWS, read_search
 from ops.dashboard.standing import all_statuses, read_fleet
 from ops.dashboard.tiles import read_tiles
 from ops.dashboard.time_range import parse_range
@@ -142,6 +145,20 @@ def check_latency(request: HttpRequest, uid: str) -> HttpResponse:
     """The data of the latency chart."""
     check = check_row(principal=request_principal(request), uid=uid)
     return answer_chart(request, read_latency(check, parse_range(request.GET, now_ms=now_ms())))
+
+
+@requires(Permission.CATALOG_VIEW)
+def search(request: HttpRequest) -> HttpResponse:
+    """What was found by name: the page of it, or for htmx the panel below the field."""
+    is_panel = is_fragment_request(request)
+    context = read_search(
+        request.GET, principal=request_principal(request), limit=PANEL_ROWS if is_panel else PAGE_ROWS
+    )
+    template = "ops/dashboard/search.html"
+    response = render(request, f"{template}#found" if is_panel else template, {"is_panel": is_panel, **context})
+    patch_vary_headers(response, ["HX-Request"])
+    response["Cache-Control"] = "private, no-cache"
+    return response
 
 
 @requires(Permission.CATALOG_VIEW)

@@ -1,5 +1,5 @@
-// The frame: theme choice, account menu, search key, moving through rows, toasts.
-// Keys: "/" searches, j and k or the arrows move through rows, Enter opens, Escape closes.
+// The frame: theme choice, account menu, moving through rows, toasts. The search of the top bar is in search.js.
+// Keys: "f" filters the list, j and k or the arrows move through rows, Enter opens, Escape closes.
 
 const THEMES = ["auto", "light", "dark"];
 const root = document.documentElement;
@@ -58,16 +58,15 @@ document.addEventListener("keydown", (event) => {
     const menu = document.querySelector("details.menu[open]");
     closeMenus();
     menu?.querySelector("summary").focus();
-    if (event.target.id === "search") event.target.blur();
-  } else if (event.key === "/" && !typing) {
+    if (event.target.id === "filter-q") event.target.blur();
+  } else if (event.key === "f" && !typing && document.getElementById("filter-q")) {
     event.preventDefault();
-    document.getElementById("search")?.select();
-    document.getElementById("search")?.focus();
+    document.getElementById("filter-q").select();
   } else if (!typing && (event.key === "j" || event.key === "k")) {
     moveRow(event.key === "j" ? 1 : -1);
   } else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && event.target.closest("[data-row]")) {
     if (moveRow(event.key === "ArrowDown" ? 1 : -1)) event.preventDefault();
-  } else if (event.key === "ArrowDown" && event.target.id === "search") {
+  } else if (event.key === "ArrowDown" && event.target.id === "filter-q") {
     if (moveRow(1)) event.preventDefault();
   }
 });
@@ -119,7 +118,7 @@ document.addEventListener("click", async (event) => {
 // A filter control outside of its form sends it on change; what is empty stays out of the address.
 document.addEventListener("change", (event) => {
   const form = event.target.form;
-  if (form?.id === "filter" && event.target.id !== "search") form.requestSubmit();
+  if (form?.id === "filter" && event.target.id !== "filter-q") form.requestSubmit();
 });
 
 document.addEventListener("htmx:config:request", (event) => {

@@ -40,6 +40,7 @@ def _measure_views(setting: Setting, browser: Browser, checks: int) -> Iterator[
     contenders = [_repeated(name, 5, partial(browser.get, address)) for name, address in pages.items()]
     contenders.append(_repeated("changed", 5, lambda: (take_revision(), browser.get("/"))))
     contenders.append(_idle_poll(browser))
+    contenders.append(_repeated("search", 5, partial(browser.get, "/search?q=service-0042", HTTP_HX_REQUEST="true")))
     cost = {name: seconds * 1000 for name, seconds in compare(contenders, rounds=setting.rounds).items()}
     small = checks == FLEETS[0]
     for name in pages:
@@ -52,6 +53,7 @@ def _measure_views(setting: Setting, browser: Browser, checks: int) -> Iterator[
         budget=30 if small else 100,
     )  # fmt: skip
     yield Figure(f"Idle poll of the overview, {checks:,} checks, {setting.where}", "ms", cost["poll"], budget=2)
+    yield Figure(f"Search while typing, {checks:,} checks, {setting.where}", "ms", cost["search"], budget=20)
 
 
 def _idle_poll(browser: Browser) -> Contender:

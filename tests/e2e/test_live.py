@@ -22,7 +22,7 @@ def test_a_status_change_appears_without_taking_focus_text_or_menus(sign_in: Sig
     add_fleet()
     page = sign_in(Role.OPERATOR).open("/")
     page.locator("summary.icon-button").click()
-    page.locator("#search").focus()
+    page.locator("#filter-q").focus()
     page.keyboard.type("mail")
     expect(page.locator("tbody tr")).to_have_count(1)
     page.evaluate("document.getElementById('p-marker')?.remove(); window.sameDocument = true")
@@ -33,8 +33,8 @@ def test_a_status_change_appears_without_taking_focus_text_or_menus(sign_in: Sig
     expect(page).to_have_title("2 unhealthy · Quarterdeck")
     expect(page.locator("#rail")).to_contain_text("3")
     assert page.evaluate("window.sameDocument")
-    assert page.locator("#search").input_value() == "mail"
-    assert page.evaluate("document.activeElement.id") == "search"
+    assert page.locator("#filter-q").input_value() == "mail"
+    assert page.evaluate("document.activeElement.id") == "filter-q"
     assert page.locator("link[rel=icon]").get_attribute("href") == page.locator("link[rel=icon]").get_attribute(
         "data-unhealthy"
     )
@@ -93,12 +93,12 @@ def test_new_results_appear_on_the_page_of_a_check(sign_in: SignIn) -> None:
     expect(page.locator(".facts")).to_contain_text("42 ms")
 
 
-def test_the_keyboard_reaches_search_and_rows(sign_in: SignIn) -> None:
+def test_the_keyboard_reaches_filter_and_rows(sign_in: SignIn) -> None:
     add_fleet()
     page = sign_in(Role.VIEWER).open("/entities")
 
-    page.keyboard.press("/")
-    assert page.evaluate("document.activeElement.id") == "search"
+    page.keyboard.press("f")
+    assert page.evaluate("document.activeElement.id") == "filter-q"
     page.keyboard.press("Escape")
     page.keyboard.press("j")
     page.keyboard.press("j")

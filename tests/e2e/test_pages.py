@@ -54,6 +54,9 @@ PAGES = {
     "new queue on redis": "/new/queue?entity=payments-db&kind=redis",
     "edit queue": "/queues/{queue}/edit",
     "delete queue": "/queues/{queue}/delete",
+    "search": "/search",
+    "search, found": "/search?q=payments",
+    "search, nothing found": "/search?q=nothing-is-called-so",
     "queue that cannot be read": "/queues/{unread}",
 }
 

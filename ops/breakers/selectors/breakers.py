@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, QuerySet
 
 from core.clock import database_now_ms
 from core.errors import NotFound
 from core.pagination import Page, SortKey, cut_page, decode_cursor, seek
 from core.permissions import Permission, Principal
+from core.search import matching
 from entities.filters import EVERY_ENTITY, EntityFilter, owned
 from entities.selectors import find_entity
 from ops.breakers.definition import actions_of
@@ -30,6 +31,8 @@ from ops.signals.domain import Status
 LIMIT_MAX = 500
 INSTANCES_SHOWN = 200
 """Instances that a row carries at most, the ones in most trouble first; it says how many there are."""
+SEARCHED = ("name", "entity__name")
+"""What the words of ``q`` are looked for in."""
 TREND_HOURS = 24
 HOUR_MS = 3_600_000
 
@@ -158,7 +161,7 @@ def _narrowed(
     breakers = effective.watched() if entity is None else FleetBreaker.objects.filter(entity=entity)
     breakers = breakers.filter(owned(owner))
     if q:
-        breakers = breakers.filter(Q(name__icontains=q) | Q(entity__name__icontains=q))
+        breakers = breakers.filter(matching(q, *SEARCHED))
     return _annotated(breakers, now_ms)
 
 

@@ -4,9 +4,13 @@ from dataclasses import replace
 
 from django.db.models import Q, QuerySet
 
+from core.search import matching
 from entities.filters import EVERY_ENTITY, EntityFilter, is_watched, owned
 from entities.selectors import find_entity
 from ops.errors.models import ErrorGroup, StoredEvent
+
+SEARCHED = ("title", "culprit", "entity__name")
+"""What the words of ``q`` are looked for in."""
 
 
 def watched_groups() -> QuerySet[ErrorGroup]:
@@ -36,5 +40,5 @@ def narrowed_groups(
     if release:
         groups = groups.filter(pk__in=StoredEvent.objects.filter(release=release).values("group_id"))
     if q:
-        groups = groups.filter(Q(title__icontains=q) | Q(culprit__icontains=q))
+        groups = groups.filter(matching(q, *SEARCHED))
     return groups

@@ -12,6 +12,7 @@ from core.clock import database_now_ms, from_ms
 from core.errors import FieldError, NotFound, ValidationFailed
 from core.pagination import Page, SortKey, cut_page, decode_cursor, seek
 from core.permissions import Permission, Principal
+from core.search import matching
 from entities.filters import EVERY_ENTITY, EntityFilter, owned
 from ops.health.models import Check
 from ops.health.selectors import effective
@@ -22,6 +23,9 @@ SORTS = ("status", "name", "entity", "kind", "since", "last", "duration")
 """What a list can be sorted by; a dash before it turns the order round. Ties go by entity, then name."""
 
 MAX_LIMIT = 1_000
+
+SEARCHED = ("name", "entity__name", "entity__title")
+"""What the words of ``q`` are looked for in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +92,8 @@ def check_rows(
     """A page of checks, worst first unless ``sort`` says otherwise.
 
     ``entity_ref`` is a uid or a name, and matches nothing when there is no such entity. ``status`` is one word or
-    several with commas between; ``owner`` narrows by the entity; ``q`` is looked for in the names of check and
-    entity.
+    several with commas between; ``owner`` narrows by the entity; the words of ``q`` are looked for in
+    the names of check and entity, and in the entity's title.
 
     Raises ``ValidationFailed`` for a filter, sort or cursor that cannot be read.
     """
@@ -143,8 +147,7 @@ def _narrowed(rows: QuerySet[Check], *, owner: EntityFilter, kind: str | None, q
     if kind:
         rows = rows.filter(kind=_plain(kind, "kind"))
     if q:
-        text = _plain(q, "q")
-        rows = rows.filter(Q(name__icontains=text) | Q(entity__name__icontains=text) | Q(entity__title__icontains=text))
+        rows = rows.filter(matching(_plain(q, "q"), *SEARCHED))
     return rows
 
 

@@ -12,6 +12,7 @@ from core.clock import database_now_ms, from_ms
 from core.errors import FieldError, NotFound, ValidationFailed
 from core.pagination import Page, SortKey, cut_page, decode_cursor, seek
 from core.permissions import Permission, Principal
+from core.search import matching
 from entities.filters import EVERY_ENTITY, EntityFilter, owned
 from ops.queues.models import Queue, QueueSample
 from ops.queues.selectors import effective
@@ -22,6 +23,8 @@ from ops.signals.domain import WORDS
 
 MAX_LIMIT = 500
 NAMES_MAX = 200
+SEARCHED = ("name", "entity__name")
+"""What the words of ``q`` are looked for in."""
 TREND_STEP_MS = 60_000
 TREND_STEPS = 30
 """A trend holds the largest value of each of the last minutes, the running one last."""
@@ -107,7 +110,7 @@ def queue_rows(
     """One page of the queues that match every filter.
 
     ``status`` is one word or several with commas between, ``owner`` narrows by the entity, ``entity_ref`` is a uid or a
-    name, ``q`` a part of the name of queue or entity. Raises ``ValidationFailed`` for a filter, sort or cursor that
+    name, ``q`` words in the names of queue and entity. Raises ``ValidationFailed`` for a filter, sort or cursor that
     cannot be read.
     """
     principal.require(Permission.CATALOG_VIEW)
@@ -191,8 +194,7 @@ def _narrowed(
     if kind:
         queues = queues.filter(kind=_plain(kind, "kind"))
     if q:
-        part = _plain(q, "q")
-        queues = queues.filter(Q(name__icontains=part) | Q(entity__name__icontains=part))
+        queues = queues.filter(matching(_plain(q, "q"), *SEARCHED))
     return queues
 
 

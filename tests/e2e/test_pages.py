@@ -44,6 +44,8 @@ PAGES = {
     "breakers, nothing matches": "/breakers?q=nothing-is-called-so",
     "breaker": "/breakers/{breaker}",
     "breaker of our own": f"/breakers/own/{OWN_OPEN}",
+    "new source of breakers": "/new/breaker-source?entity=payments-db",
+    "new source of breakers on a metrics page": "/new/breaker-source?entity=payments-db&kind=scrape",
     "queues": "/queues",
     "queues, nothing matches": "/queues?q=nothing-is-called-so",
     "queue": "/queues/{queue}",

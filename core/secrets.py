@@ -5,7 +5,7 @@ key can be put in front, everything sealed anew (``manage.py encrypt_secrets``),
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +19,7 @@ MASK = "********"
 
 _PURPOSE = b"quarterdeck.secrets.1"
 _MARK = "$secret"
+_TEXT = "$text"
 
 
 class SecretUnreadable(ValueError):
@@ -45,6 +46,22 @@ def open_sealed(value: Mapping[str, str]) -> str:
         raise SecretUnreadable from None
 
 
+def seal_within(parts: Sequence[tuple[str, bool]]) -> dict[str, list[Any]]:
+    """A text given in parts, those encrypted that are secret, as a JSON value that cannot be taken for a text."""
+    return {_TEXT: [seal(text) if is_secret else text for text, is_secret in parts]}
+
+
+def is_sealed_text(value: object) -> bool:
+    if not (isinstance(value, dict) and value.keys() == {_TEXT} and isinstance(value[_TEXT], list)):
+        return False
+    return all(isinstance(part, str) or is_sealed(part) for part in value[_TEXT])
+
+
+def join_sealed(value: Mapping[str, list[Any]], read: Callable[[Mapping[str, str]], str]) -> str:
+    """The text with what ``read`` makes of each of its sealed parts."""
+    return "".join(part if isinstance(part, str) else read(part) for part in value[_TEXT])
+
+
 def open_or_mask(value: Mapping[str, str]) -> str:
     """As ``open_sealed``; the mask for what cannot be opened."""
     try:
@@ -66,6 +83,8 @@ def mask_sealed(value: Any) -> Any:
     """The JSON value with the mask in place of every sealed secret."""
     if is_sealed(value):
         return MASK
+    if is_sealed_text(value):
+        return join_sealed(value, lambda _: MASK)
     if isinstance(value, dict):
         return {name: mask_sealed(item) for name, item in value.items()}
     return [mask_sealed(item) for item in value] if isinstance(value, list) else value

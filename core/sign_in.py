@@ -16,10 +16,11 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from core.client_address import client_address
 from core.errors import RateLimited
 
 log = structlog.get_logger(__name__)
@@ -43,7 +44,7 @@ class SignInForm(AuthenticationForm):
         account, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
         if account is None or not password or self.request is None:
             return super().clean()
-        limits = _limits_of(account, client_address(self.request))
+        limits = _limits_of(account, _network_of(client_address(self.request)))
         try:
             _count_try(limits)
         except RateLimited as error:
@@ -66,16 +67,11 @@ class SignInView(LoginView):
         return response
 
 
-def client_address(request: HttpRequest) -> str:
-    """Who is asking. Behind HTTPS's proxy, which this server believes already, the address that the proxy has seen."""
-    address = str(request.META.get("REMOTE_ADDR", ""))
-    if settings.SECURE_PROXY_SSL_HEADER:
-        address = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip() or address
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
+def _network_of(address: str) -> str:
+    """One customer's IPv6 network has more addresses than anybody can count."""
+    if not address:
         return ""
-    # One customer's IPv6 network has more addresses than anybody can count.
+    parsed = ipaddress.ip_address(address)
     return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else str(parsed)
 
 

@@ -110,9 +110,16 @@ class DependencyFormSet(InlineFormSet):
 
 
 class TeamForm(ServiceForm):
+    expected_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
     class Meta:
         model = Team
         fields = ["name", "title"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "expected_version" in self.fields and self.instance.pk:
+            self.fields["expected_version"].initial = self.instance.version
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
@@ -121,12 +128,13 @@ class TeamForm(ServiceForm):
         return data
 
     def write(self) -> None:
-        data = self.cleaned_data
+        data = {name: self.cleaned_data[name] for name in ("name", "title")}
         if not self.instance.pk:
             create_team(principal=self.principal, definition=parse_model(TeamDefinition, data))
         else:
             stored = Team.objects.values_list("name", flat=True).get(pk=self.instance.pk)
-            update_team(principal=self.principal, name=stored, changes=data)
+            version = self.cleaned_data.get("expected_version")
+            update_team(principal=self.principal, name=stored, changes=data, expected_version=version)
 
 
 def _messages(error: QuarterdeckError) -> list[str]:

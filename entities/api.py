@@ -1,6 +1,7 @@
 """The catalogue's part of the REST API."""
 
 from dataclasses import replace
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -170,32 +171,61 @@ def list_teams(request: HttpRequest, query: Query[TeamQuery]) -> TeamPage:
 def create_team(request: HttpRequest, payload: TeamDefinition, response: HttpResponse) -> Status[TeamOut]:
     teams.create_team(principal=request_principal(request), definition=payload)
     response["Location"] = reverse("api:get_team", kwargs={"name": payload.name})
-    return Status(201, get_team(request, payload.name))
+    return Status(201, _show_team(request, payload.name, response))
 
 
-@router.get("/teams/{name}", auth=_VIEW, response=TeamOut, operation_id="getTeam", summary="Show a team")
-def get_team(request: HttpRequest, name: str) -> TeamOut:
-    return TeamOut.of(teams.get_team(principal=request_principal(request), name=name))
+@router.get(
+    "/teams/{name}",
+    auth=_VIEW,
+    response={200: TeamOut, 304: None},
+    operation_id="getTeam",
+    summary="Show a team",
+)
+def get_team(
+    request: HttpRequest, name: str, response: HttpResponse, if_none_match: IfNoneMatch = None
+) -> Status[TeamOut | None]:
+    team = _show_team(request, name, response)
+    if is_not_modified(if_none_match, response["ETag"]):
+        return Status(304, None)
+    return Status(200, team)
 
 
 @router.patch("/teams/{name}", auth=_EDIT, response=TeamOut, operation_id="updateTeam", summary="Edit a team")
-def update_team(request: HttpRequest, name: str, payload: TeamChanges) -> TeamOut:
-    changes = payload.given()
-    teams.update_team(principal=request_principal(request), name=name, changes=changes)
-    return get_team(request, changes.get("name", name))
+def update_team(
+    request: HttpRequest, name: str, payload: TeamChanges, response: HttpResponse, if_match: IfMatch = None
+) -> TeamOut:
+    """Set the given fields; the others stay."""
+    return _update_team(request, name, payload.given(), response, if_match)
 
 
 @router.put("/teams/{name}", auth=_EDIT, response=TeamOut, operation_id="replaceTeam", summary="Replace a team")
-def replace_team(request: HttpRequest, name: str, payload: TeamDefinition) -> TeamOut:
-    teams.update_team(principal=request_principal(request), name=name, changes=payload.document())
-    return get_team(request, payload.name)
+def replace_team(
+    request: HttpRequest, name: str, payload: TeamDefinition, response: HttpResponse, if_match: IfMatch = None
+) -> TeamOut:
+    """Make a team say exactly this."""
+    return _update_team(request, name, payload.document(), response, if_match)
 
 
 @router.delete("/teams/{name}", auth=_EDIT, response={204: None}, operation_id="deleteTeam", summary="Delete a team")
-def delete_team(request: HttpRequest, name: str) -> Status[None]:
+def delete_team(request: HttpRequest, name: str, if_match: IfMatch = None) -> Status[None]:
     """Refused (409) while it has entities; the answer names them."""
-    teams.delete_team(principal=request_principal(request), name=name)
+    teams.delete_team(principal=request_principal(request), name=name, expected_version=expected_version(if_match))
     return Status(204, None)
+
+
+def _update_team(
+    request: HttpRequest, name: str, changes: dict[str, Any], response: HttpResponse, if_match: str | None
+) -> TeamOut:
+    teams.update_team(
+        principal=request_principal(request), name=name, changes=changes, expected_version=expected_version(if_match)
+    )
+    return _show_team(request, changes.get("name", name), response)
+
+
+def _show_team(request: HttpRequest, name: str, response: HttpResponse) -> TeamOut:
+    row = teams.get_team(principal=request_principal(request), name=name)
+    response["ETag"] = entity_tag(row.version, row)
+    return TeamOut.of(row)
 
 
 def _show(request: HttpRequest, ref: str, response: HttpResponse) -> EntityOut:

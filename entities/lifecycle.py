@@ -24,6 +24,9 @@ class LifecycleListener(Protocol):
     def entity_activity_changed(self, *, principal: Principal, entity_id: int, active: bool) -> None:
         """The lifecycle became active or inactive: schedule what belongs to the entity, or stop it."""
 
+    def entity_renamed(self, *, principal: Principal, entity_id: int, name: str) -> None:
+        """The entity goes by another name now: refuse it where what names entities would not make sense any more."""
+
     def entities_deleting(self, *, principal: Principal, entity_ids: Collection[int]) -> None:
         """The entities are about to be deleted: remove what no foreign key would remove with them."""
 

@@ -9,6 +9,7 @@ from entities.domain import EntityKind, Lifecycle, Strength
 class Team(models.Model):
     name = models.CharField(max_length=64, unique=True)
     title = models.CharField(max_length=200, blank=True)
+    version = models.PositiveIntegerField(default=1, editable=False)
 
     class Meta:
         ordering = ["name"]

@@ -229,11 +229,12 @@ class TeamChanges(TeamDefinition):
 class TeamOut(BaseModel):
     name: str
     title: str
+    version: int
     entities: int = Field(description="How many entities the team has.")
 
     @classmethod
     def of(cls, row: TeamRow) -> "TeamOut":
-        return cls(name=row.name, title=row.title, entities=row.entities)
+        return cls(name=row.name, title=row.title, version=row.version, entities=row.entities)
 
 
 class TeamPage(BaseModel):

@@ -172,7 +172,7 @@ def _save(principal: Principal, drafts: Sequence[_Draft]) -> list[EntityVersion]
             _write_row(draft, team_id=teams[draft.after.team] if draft.after.team else None)
         _write_dependencies([draft for draft in written if "depends_on" in draft.changed])
         for draft in written:
-            _tell_activity(principal, draft)
+            _tell_listeners(principal, draft)
             _record(principal, draft)
         mark_changed()
     return [
@@ -234,13 +234,16 @@ def _refuse_bad_dependencies(definition: EntityDefinition, *, known: Collection[
         raise ValidationFailed("; ".join(error.message for error in errors), errors=tuple(errors))
 
 
-def _tell_activity(principal: Principal, draft: _Draft) -> None:
-    if draft.before is None or "lifecycle" not in draft.changed:
+def _tell_listeners(principal: Principal, draft: _Draft) -> None:
+    if draft.before is None:
         return
+    entity_id, after = draft.entity.pk, draft.after
     for listener in lifecycle_listeners():
-        listener.entity_activity_changed(
-            principal=principal, entity_id=draft.entity.pk, active=draft.after.lifecycle is Lifecycle.ACTIVE
-        )
+        if "name" in draft.changed:
+            listener.entity_renamed(principal=principal, entity_id=entity_id, name=after.name)
+        if "lifecycle" in draft.changed:
+            is_active = after.lifecycle is Lifecycle.ACTIVE
+            listener.entity_activity_changed(principal=principal, entity_id=entity_id, active=is_active)
 
 
 def _record(principal: Principal, draft: _Draft) -> None:

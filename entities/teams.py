@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Count
 
 from core.audit import record_action
-from core.errors import Conflict, FieldError, HasDependencies, NotFound
+from core.errors import Conflict, FieldError, HasDependencies, NotFound, StaleVersion
 from core.pagination import Page, SortKey, cut_page, decode_cursor, seek
 from core.permissions import Permission, Principal
 from core.revision import changing, mark_changed
@@ -22,6 +22,7 @@ from entities.selectors import LIMIT_DEFAULT
 class TeamRow:
     name: str
     title: str
+    version: int
     entities: int
 
 
@@ -34,7 +35,7 @@ def list_teams(*, principal: Principal, cursor: str | None = None, limit: int = 
     position = decode_cursor(cursor, purpose="teams") if cursor else None
     rows = seek(Team.objects.annotate(count=Count("entities")), [SortKey("name")], position)
     return cut_page(
-        [TeamRow(*row) for row in rows.values_list("name", "title", "count")[: limit + 1]],
+        [TeamRow(*row) for row in rows.values_list("name", "title", "version", "count")[: limit + 1]],
         limit=limit,
         purpose="teams",
         position_of=lambda row: [row.name],
@@ -45,7 +46,7 @@ def get_team(*, principal: Principal, name: str) -> TeamRow:
     """Raises ``NotFound``."""
     principal.require(Permission.CATALOG_VIEW)
     team = _find(name)
-    return TeamRow(team.name, team.title, team.entities.count())
+    return TeamRow(team.name, team.title, team.version, team.entities.count())
 
 
 @changing()
@@ -60,11 +61,17 @@ def create_team(*, principal: Principal, definition: TeamDefinition) -> None:
 
 
 @changing()
-def update_team(*, principal: Principal, name: str, changes: Mapping[str, Any]) -> None:
-    """Set the given fields. Raises ``NotFound``, ``Conflict`` when a new name is taken, ``ValidationFailed``."""
+def update_team(
+    *, principal: Principal, name: str, changes: Mapping[str, Any], expected_version: int | None = None
+) -> None:
+    """Set the given fields; the same again writes nothing.
+
+    Raises ``NotFound``, ``StaleVersion`` when ``expected_version`` is not the stored one, ``Conflict`` when a new name
+    is taken, ``ValidationFailed``.
+    """
     principal.require(Permission.CATALOG_EDIT)
     lock_catalogue()
-    team = _find(name)
+    team = _find(name, expected_version)
     before = _document(team)
     after = parse_model(TeamDefinition, {**before, **changes}).document()
     changed = [field for field in after if after[field] != before[field]]
@@ -73,6 +80,7 @@ def update_team(*, principal: Principal, name: str, changes: Mapping[str, Any]) 
     if "name" in changed:
         _refuse_taken(after["name"])
     team.name, team.title = after["name"], after["title"]
+    team.version += 1
     team.save()
     _record(
         principal,
@@ -98,11 +106,11 @@ def save_teams(*, principal: Principal, definitions: Sequence[TeamDefinition]) -
 
 
 @changing()
-def delete_team(*, principal: Principal, name: str) -> None:
-    """Raises ``NotFound``, and ``HasDependencies`` naming the entities of the team."""
+def delete_team(*, principal: Principal, name: str, expected_version: int | None = None) -> None:
+    """Raises ``NotFound``, ``StaleVersion``, and ``HasDependencies`` naming the entities of the team."""
     principal.require(Permission.CATALOG_EDIT)
     lock_catalogue()
-    team = _find(name)
+    team = _find(name, expected_version)
     if members := list(team.entities.order_by("name").values_list("name", flat=True)):
         raise HasDependencies(f"Team {team.name} has the entities {', '.join(members)}")
     before = _document(team)
@@ -120,10 +128,12 @@ def ensure_teams(*, principal: Principal, names: Collection[str]) -> dict[str, i
     return ids
 
 
-def _find(name: str) -> Team:
+def _find(name: str, expected_version: int | None = None) -> Team:
     team = None if "\0" in name else Team.objects.filter(name=name).first()
     if team is None:
         raise NotFound(f"There is no team {name[:80]!r}")
+    if expected_version is not None and team.version != expected_version:
+        raise StaleVersion(f"{team.name} is at version {team.version}, not {expected_version}")
     return team
 
 

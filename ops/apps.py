@@ -15,11 +15,13 @@ class OpsConfig(AppConfig):
         from ops.breakers.services import BreakerLifecycle  # noqa: PLC0415
         from ops.errors.ingest import ITEM_HANDLERS  # noqa: PLC0415
         from ops.errors.own import OWN_ERRORS  # noqa: PLC0415
+        from ops.errors.selectors.backlog import spool_backlog  # noqa: PLC0415
         from ops.health.catalog import ChecksSection  # noqa: PLC0415
         from ops.health.check_ins import take_check_in  # noqa: PLC0415
         from ops.health.services import CheckLifecycle  # noqa: PLC0415
         from ops.queues.catalog import QueuesSection  # noqa: PLC0415
         from ops.queues.services import QueueLifecycle  # noqa: PLC0415
+        from ops.sampling.outboxes import OUTBOXES  # noqa: PLC0415
         from ops.statuses.selectors import entity_statuses  # noqa: PLC0415
 
         register_status_source(entity_statuses)
@@ -29,5 +31,6 @@ class OpsConfig(AppConfig):
         SECTIONS.register("checks", ChecksSection())
         SECTIONS.register("queues", QueuesSection())
         SECTIONS.register("breakers", BreakersSection())
+        OUTBOXES.register("errors", spool_backlog)
         ITEM_HANDLERS.register("check_in", take_check_in)
         keep_errors_in(OWN_ERRORS.keep)

@@ -14,6 +14,8 @@ from entities.models import Entity
 from entities.services import save_entities
 from ops.health.definition import CheckDefinition, parse_check
 from ops.health.services.definitions import create_check
+from ops.queues.definition import QueueDefinition, parse_queue
+from ops.queues.services import create_queue
 
 TEAM = "quarterdeck"
 _SEEDING = system_principal("first-start")
@@ -40,6 +42,7 @@ def seed_own_parts(config: Config) -> bool:
     save_entities(principal=_SEEDING, definitions=[_entity(*part) for part in _PARTS])
     for part, *_ in _PARTS:
         create_check(principal=_SEEDING, entity_ref=_name(part), definition=_own_check(part))
+    create_queue(principal=_SEEDING, entity_ref=_name("worker"), definition=_own_queue())
     if (http := _http_check(config)) is not None:
         create_check(principal=_SEEDING, entity_ref=_name("web"), definition=http)
     return True
@@ -66,6 +69,12 @@ def _entity(part: str, kind: str, title: str, description: str, needs: tuple[str
 
 def _own_check(part: str) -> CheckDefinition:
     return parse_check({"name": "self", "kind": "platform", "component": part, "interval": "10s", "timeout": "3s"})
+
+
+def _own_queue() -> QueueDefinition:
+    """Error events that wait to be grouped: a worker that lives may still not keep up."""
+    document = {"name": "errors", "kind": "outbox", "outbox": "errors", "interval": "10s", "timeout": "3s"}
+    return parse_queue({**document, "warn_age": "1m", "max_age": "5m"})
 
 
 def _http_check(config: Config) -> CheckDefinition | None:

@@ -1,4 +1,4 @@
-"""Breakers in the Django admin, to read; sources are edited in the catalogue file and over the API."""
+"""Breakers in the Django admin, to read; sources are edited in the dashboard, the catalogue file and over the API."""
 
 from typing import Any
 

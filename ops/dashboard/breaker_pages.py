@@ -214,15 +214,13 @@ def own_forms(row: OwnBreakerRow, *, principal: Principal) -> list[ActionForm]:
 
 def read_entity_breakers(*, principal: Principal, entity: EntityRow) -> dict[str, Any]:
     """The part of an entity's page that is about its breakers, the worst first, and sources that cannot be read."""
-    failing = [
-        source
-        for source in source_rows(principal=principal, entity_ref=entity.uid, limit=SHOWN_SOURCES).items
-        if source.failure and not source.paused
-    ]
+    page = source_rows(principal=principal, entity_ref=entity.uid, limit=SHOWN_SOURCES)
     rows = entity_breaker_rows(principal=principal, entity_id=entity.id, limit=SHOWN_BREAKERS + 1)
     return {
-        "has_breakers": bool(rows or failing),
-        "failing_sources": failing,
+        "has_breakers": bool(rows or page.items),
+        "breaker_sources": page.items,
+        "has_more_sources": page.has_more,
+        "failing_sources": [source for source in page.items if source.failure and not source.paused],
         "has_more_breakers": len(rows) > SHOWN_BREAKERS,
         "breaker_rows": breaker_table(rows[:SHOWN_BREAKERS], with_entity=False),
     }

@@ -16,7 +16,7 @@ from core.permissions import Permission
 from core.revision import changing
 from entities.admin import EntityAdmin
 from ops.health import services
-from ops.health.admin_forms import CheckForm, CheckFormSet, InlineCheckForm
+from ops.health.admin_forms import CheckForm, CheckFormSet, ChecksElsewhere, InlineCheckForm
 from ops.health.checks import KINDS
 from ops.health.models import Check, Heartbeat
 from ops.health.selectors import effective
@@ -162,6 +162,10 @@ class CheckAdmin(PermittedByRole, ModelAdmin):
         wake_engine_on_commit()
 
 
+INLINE_MAX = 100
+"""More checks than that would be too many fields for one form: they are edited in their own list alone."""
+
+
 class CheckInline(PermittedByRole, TabularInline):
     view_permission = Permission.CATALOG_VIEW
     edit_permission = Permission.CATALOG_EDIT
@@ -171,8 +175,13 @@ class CheckInline(PermittedByRole, TabularInline):
     fields = ["name", "kind", "config", "interval", "paused"]
     extra = 0
     show_change_link = True
+    count = 0
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        self.count = Check.objects.filter(entity=obj).count() if obj else 0
+        if self.count > INLINE_MAX:
+            self.template = "admin/checks_elsewhere.html"
+            kwargs |= {"formset": ChecksElsewhere, "max_num": 0}
         formset: Any = super().get_formset(request, obj, **kwargs)
         formset.principal = formset.form.principal = request_principal(request)
         return formset

@@ -4,6 +4,7 @@ from typing import Any
 
 import yaml
 from django import forms
+from django.db.models import QuerySet
 
 from core.admin_services import InlineFormSet, ServiceForm, rehearse, show_error
 from core.errors import FieldError, ValidationFailed
@@ -180,3 +181,14 @@ class CheckFormSet(InlineFormSet):
         for form in self.forms:
             if form.has_changed() and form not in self.deleted_forms:
                 form.write(entity_uid=entity.uid)
+
+
+class ChecksElsewhere(CheckFormSet):
+    """In place of checks that are too many for the form of their entity; what an older page says of them is refused."""
+
+    @classmethod
+    def get_default_prefix(cls) -> str:
+        return "checks-elsewhere"
+
+    def get_queryset(self) -> QuerySet[Check]:
+        return Check.objects.none()

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
+from core.client_address import client_address
 from core.errors import FieldError, NotFound, ValidationFailed
 from core.permissions import public
 from core.problems import method_not_allowed, problem_json
@@ -76,14 +77,10 @@ def _record(
             text.replace("\0", ""),
             rid,
             duration_ms,
-            _source_address(request),
+            client_address(request),
             request.META.get("HTTP_USER_AGENT", "")[:USER_AGENT_LENGTH].replace("\0", ""),
         ),
     )
-
-
-def _source_address(request: HttpRequest) -> str:
-    return str(request.META.get("REMOTE_ADDR", ""))[:45]
 
 
 def _refuse_method(allowed: tuple[str, ...]) -> HttpResponse:

@@ -128,9 +128,10 @@ def read_field(field: FormField, typed: str, config: type[KindConfig]) -> Any:
         return bool(text)
     if field.kind == "lines":
         return split_lines(text)
-    if not text:
-        return None
     info = config.model_fields.get(field.name)
+    if not text:
+        # Where a text has a default, empty is something else: that there is none of it.
+        return "" if info is not None and field.kind == "text" and isinstance(info.default, str) else None
     match field.kind:
         case "pairs":
             return split_pairs(text)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
     PlainSerializer,
     PlainValidator,
@@ -25,6 +26,7 @@ from core.secrets import MASK, mask_sealed
 from ops.probing.config import KindConfig
 from ops.probing.fields import Secret, open_secret, write_secret
 from ops.probing.http_request import Request
+from ops.probing.secret_url import SecretUrl, open_url, write_url
 
 # A URL is read twice, here and by libcurl. Only characters about which all readers agree may be in it.
 _URL = re.compile(
@@ -88,7 +90,14 @@ def _validate_headers(headers: dict[str, str]) -> dict[str, str | SecretStr]:
     return {name: SecretStr(value) if value and is_secret_name(name) else value for name, value in headers.items()}
 
 
-type Url = Annotated[str, Field(max_length=2000), AfterValidator(validate_url)]
+type Url = Annotated[
+    str,
+    Field(max_length=2000),
+    BeforeValidator(open_url, json_schema_input_type=str),
+    AfterValidator(lambda value: SecretUrl(validate_url(value))),
+    PlainSerializer(write_url),
+]
+"""An address; values of its query that go by the name of a secret are kept as secrets (``secret_url``)."""
 type HeaderValue = Annotated[
     str | SecretStr,
     PlainValidator(_read_header_value, json_schema_input_type=str),
@@ -134,7 +143,7 @@ class RequestConfig(KindConfig):
     def masked(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Any header can be the one that signs in, and a body or the value of a query as well."""
         shown = super().masked(fields)
-        if isinstance(url := fields.get("url"), str):
+        if isinstance(url := mask_sealed(fields.get("url")), str):
             shown["url"] = mask_url(url)
         if headers := fields.get("headers"):
             shown["headers"] = _mask_headers(mask_sealed(headers)) if isinstance(headers, dict) else REDACTED

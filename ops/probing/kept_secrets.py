@@ -9,6 +9,7 @@ from core.errors import FieldError, ValidationFailed
 from core.secrets import MASK, open_sealed, seal, seal_anew
 from core.validation import SUMMARY
 from ops.probing.config import KindConfig
+from ops.probing.secret_url import SecretUrl
 
 type Path = tuple[str, ...]
 """Where a secret stands in the fields of a kind, such as ``("headers", "Authorization")``."""
@@ -71,6 +72,8 @@ def list_secrets(config: KindConfig) -> Iterator[tuple[Path, SecretStr]]:
 def _below(value: object, path: Path) -> Iterator[tuple[Path, SecretStr]]:
     if isinstance(value, SecretStr):
         yield path, value
+    elif isinstance(value, SecretUrl):
+        yield from (((*path, name), secret) for name, secret in value.secrets)
     elif isinstance(value, Mapping):
         for name, item in value.items():
             yield from _below(item, (*path, str(name)))
@@ -79,6 +82,9 @@ def _below(value: object, path: Path) -> Iterator[tuple[Path, SecretStr]]:
 def _filled(value: Any, stored: Mapping[Path, SecretStr], path: Path) -> Any:
     if isinstance(value, SecretStr) and value.get_secret_value() == MASK:
         return stored[path]
+    if isinstance(value, SecretUrl):
+        masked = [name for name, secret in value.secrets if secret.get_secret_value() == MASK]
+        return SecretUrl(value.replaced({name: stored[*path, name].get_secret_value() for name in masked}))
     if isinstance(value, Mapping):
         return {name: _filled(item, stored, (*path, str(name))) for name, item in value.items()}
     return value

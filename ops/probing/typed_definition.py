@@ -18,6 +18,8 @@ def read_typed(typed: QueryDict, fields: Iterable[FormField], kind: Kind) -> dic
     """What was typed, as the catalogue file would say it; what is empty is not said."""
     data: dict[str, Any] = {"kind": kind.name}
     for field in fields:
+        if field.name not in typed and field.kind not in {"checkbox", "lines"}:
+            continue
         value = read_field(field, typed.get(field.name, ""), kind.Config)
         if value is not None:
             data[field.name] = value

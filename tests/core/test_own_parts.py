@@ -16,6 +16,7 @@ from entities.services import delete_entities
 from ops.health.checks.platform import PlatformConfig, PlatformKind
 from ops.health.models import Check
 from ops.probing.probe import Observation, ProbeContext, ProbeFailed
+from ops.queues.models import Queue
 from tests.services import free_port
 
 
@@ -35,6 +36,9 @@ class TestSeeding:
             *((part, "platform") for part in parts),
             ("quarterdeck-web", "http"),
         }
+        assert list(Queue.objects.values_list("entity__name", "name", "kind")) == [
+            ("quarterdeck-worker", "errors", "outbox")
+        ]
         assert Dependency.objects.filter(entity__name="quarterdeck-worker").count() == 2
         assert set(AuditEntry.objects.values_list("actor", flat=True)) == {"system:first-start"}
 

@@ -46,6 +46,8 @@ PAGES = {
     "delete breaker": "/breakers/{breaker}/delete",
     "breakers of a team": "/breakers?team=payments&label=region:eu",
     "breaker of our own": f"/breakers/own/{OWN_OPEN}",
+    "new source of breakers": "/new/breaker-source?entity=payments-db",
+    "new source of breakers on a metrics page": "/new/breaker-source?entity=payments-db&kind=scrape",
     "queues": "/queues",
     "queues, nothing matches": "/queues?q=nothing-is-called-so",
     "queue": "/queues/{queue}",

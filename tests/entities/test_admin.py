@@ -242,7 +242,10 @@ def test_teams_are_edited_by_the_same_rules(client: Client) -> None:
     page = client.post("/admin/entities/team/add/", {"name": "A B"}).content.decode()
     assert "must be 1 to 64" in page
 
-    client.post(f"/admin/entities/team/{team.pk}/change/", {"name": "payments", "title": "Payments"})
+    stale = {"name": "mine", "title": "", "expected_version": "9"}
+    page = client.post(f"/admin/entities/team/{team.pk}/change/", stale).content.decode()
+    assert "is at version 1, not 9" in page
+    client.post(f"/admin/entities/team/{team.pk}/change/", {**stale, "name": "payments", "expected_version": "1"})
     add_entity("api", team="payments")
     assert "entity api" in client.get(f"/admin/entities/team/{team.pk}/delete/").content.decode()
     update_entity(principal=TESTER, ref="api", changes={"team": None})

@@ -207,6 +207,7 @@ def test_teams_are_created_edited_and_deleted(program: Program) -> None:
     assert read(program.send("PATCH", "/api/v1/teams/pay", {"name": "payments"})) == {
         "name": "payments",
         "title": "Payments",
+        "version": 2,
         "entities": 0,
     }
     add_entity("api", team="payments")
@@ -214,6 +215,18 @@ def test_teams_are_created_edited_and_deleted(program: Program) -> None:
     program.send("PATCH", f"{ENTITIES}/api", {"team": None})
     assert program.send("DELETE", "/api/v1/teams/payments").status_code == 204
     assert read(program.send("GET", "/api/v1/teams"))["items"] == []
+
+
+def test_an_edit_of_a_team_over_somebody_elses_is_refused(program: Program) -> None:
+    tag = program.send("POST", "/api/v1/teams", {"name": "pay"})["ETag"]
+    add_entity("api", team="pay")  # what is shown changes, what is edited does not
+
+    assert program.send("PATCH", "/api/v1/teams/pay", {"title": "Pay"}, If_Match=tag).status_code == 200
+    for method, body in (("PATCH", {"title": "Mine"}), ("PUT", {"name": "pay", "title": "Mine"}), ("DELETE", None)):
+        problem(program.send(method, "/api/v1/teams/pay", body, If_Match=tag), 412)
+    team = program.send("GET", "/api/v1/teams/pay")
+    assert (read(team)["title"], read(team)["version"]) == ("Pay", 2)
+    assert program.send("GET", "/api/v1/teams/pay", If_None_Match=team["ETag"]).status_code == 304
 
 
 VALID = '{"name": "api", "kind": "service", %s}'

@@ -196,6 +196,9 @@ class Witness:
     def entity_activity_changed(self, *, principal: Principal, entity_id: int, active: bool) -> None:
         self.seen.append((entity_id, active))
 
+    def entity_renamed(self, *, principal: Principal, entity_id: int, name: str) -> None:
+        self.seen.append((entity_id, name))
+
     def entities_deleting(self, *, principal: Principal, entity_ids: Collection[int]) -> None:
         assert Entity.objects.filter(pk__in=entity_ids).count() == len(entity_ids)
         self.seen.append(list(entity_ids))
@@ -209,15 +212,16 @@ def witness() -> Iterator[Witness]:
     lifecycle.remove_lifecycle_listener(listener)
 
 
-def test_slices_hear_of_activity_and_deletion(editor: Principal, witness: Witness) -> None:
+def test_slices_hear_of_activity_names_and_deletion(editor: Principal, witness: Witness) -> None:
     saved = add_entity("api")
 
     update_entity(principal=editor, ref="api", changes={"title": "x"})
     update_entity(principal=editor, ref="api", changes={"lifecycle": "inactive"})
     update_entity(principal=editor, ref="api", changes={"lifecycle": "active"})
-    delete_entity(principal=editor, ref="api")
+    update_entity(principal=editor, ref="api", changes={"name": "web"})
+    delete_entity(principal=editor, ref="web")
 
-    assert witness.seen == [(saved.id, False), (saved.id, True), [saved.id]]
+    assert witness.seen == [(saved.id, False), (saved.id, True), (saved.id, "web"), [saved.id]]
 
 
 def test_the_name_of_an_entity_cannot_pass_for_an_id(editor: Principal) -> None:

@@ -22,6 +22,9 @@ class BreakerLifecycle:
             else:
                 scheduling.stop(source.pk, **rhythm)
 
+    def entity_renamed(self, *, principal: Principal, entity_id: int, name: str) -> None:
+        """Nothing here goes by the name of its entity."""
+
     def entities_deleting(self, *, principal: Principal, entity_ids: Collection[int]) -> None:  # noqa: ARG002
         """The rows that go by cascade are locked first, each kind in the order of its keys."""
         sources = BreakerSource.objects.filter(entity_id__in=entity_ids)

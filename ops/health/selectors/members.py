@@ -1,6 +1,6 @@
 """What checks that judge by other checks look at: where these stand, and who looks at whom."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from core.clock import database_now_ms
 from ops.health.checks import KINDS
@@ -39,9 +39,21 @@ def member_standings(names: Collection[str]) -> Mapping[str, MemberStanding]:
     return {name: found[name] for name in names if name in found}
 
 
-def find_member_cycle(start: str) -> tuple[str, ...]:
-    """The way from the check ``start`` (``entity/check``) over members back to itself; empty when there is none."""
+def find_member_cycle(starts: Iterable[str]) -> tuple[str, ...]:
+    """The way from one of the checks ``starts`` (``entity/check``) over members back to itself; empty when there is
+    none. One query, and none without starts."""
+    if not (waiting := list(starts)):
+        return ()
     members = _members_by_name()
+    return next((way for start in waiting if (way := _find_way_back(start, members))), ())
+
+
+def names_with_members(entity_id: int) -> list[str]:
+    """The names of the entity's checks that judge by others."""
+    return list(Check.objects.filter(entity_id=entity_id, kind__in=_member_kinds()).values_list("name", flat=True))
+
+
+def _find_way_back(start: str, members: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     came_from: dict[str, str] = {}
     waiting = [start]
     while waiting:
@@ -55,8 +67,12 @@ def find_member_cycle(start: str) -> tuple[str, ...]:
     return ()
 
 
+def _member_kinds() -> dict[str, MemberKind]:
+    return {kind.name: kind for kind in KINDS if isinstance(kind, MemberKind)}
+
+
 def _members_by_name() -> dict[str, tuple[str, ...]]:
-    kinds = {kind.name: kind for kind in KINDS if isinstance(kind, MemberKind)}
+    kinds = _member_kinds()
     rows = Check.objects.filter(kind__in=kinds).order_by().values_list("entity__name", "name", "kind", "config")
     return {
         f"{entity}/{name}": kinds[kind].members(kinds[kind].Config.model_construct(**config))

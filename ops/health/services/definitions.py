@@ -27,8 +27,8 @@ from ops.health.definition import (
     with_changes,
 )
 from ops.health.models import Check, Heartbeat
-from ops.health.selectors.members import find_member_cycle
 from ops.health.services import schedule
+from ops.health.services.member_cycles import refuse_member_cycle
 from ops.health.services.records import find_for_update, record_check_action
 
 CREATED_TOGETHER = dt.timedelta(minutes=1)
@@ -138,8 +138,7 @@ def save_checks(
     # The rows of the engine last and in the order of their keys: it waits for them while it commits results.
     for number, edit in enumerate(sorted(edits, key=lambda edit: edit.saved.id)):
         edit.reschedule(now, together=number)
-    for definition in definitions:
-        _refuse_member_cycle(entity.name, definition)
+    _refuse_member_cycle(entity.name, *definitions)
     written = [item for item in saved if item.action]
     if written:
         mark_changed()
@@ -241,13 +240,8 @@ def _refuse_taken_name(entity_id: int, name: str) -> None:
         raise Conflict(f"The entity already has a check named {name!r}", errors=(taken,))
 
 
-def _refuse_member_cycle(entity_name: str, definition: CheckDefinition) -> None:
-    """Called when it is written: a check that judges by others may not, over these, judge by itself."""
-    if not isinstance(definition.kind, MemberKind):
-        return
-    if cycle := find_member_cycle(f"{entity_name}/{definition.name}"):
-        circle = FieldError("members", f"would go in a circle: {' > '.join(cycle)}")
-        raise ValidationFailed("A check cannot judge by itself", errors=(circle,))
+def _refuse_member_cycle(entity_name: str, *definitions: CheckDefinition) -> None:
+    refuse_member_cycle(f"{entity_name}/{item.name}" for item in definitions if isinstance(item.kind, MemberKind))
 
 
 def _write_row(check: Check, definition: CheckDefinition) -> None:

@@ -6,7 +6,9 @@ from core.clock import database_now_ms
 from core.permissions import Principal
 from ops.health.definition import definition_of
 from ops.health.models import Check
+from ops.health.selectors.members import names_with_members
 from ops.health.services import schedule
+from ops.health.services.member_cycles import refuse_member_cycle
 
 
 class CheckLifecycle:
@@ -23,6 +25,10 @@ class CheckLifecycle:
                 schedule.start(check.pk, definition_of(check), version=check.version, now_ms=now, together=number)
             else:
                 schedule.stop(check.pk, version=check.version, now_ms=now)
+
+    def entity_renamed(self, *, principal: Principal, entity_id: int, name: str) -> None:  # noqa: ARG002
+        """Members go by the names of their entities: under the new one a check may judge by itself."""
+        refuse_member_cycle((f"{name}/{check}" for check in names_with_members(entity_id)), field="name")
 
     def entities_deleting(self, *, principal: Principal, entity_ids: Collection[int]) -> None:  # noqa: ARG002
         """The rows that go by cascade are locked first, each kind in the order of its keys."""

@@ -22,6 +22,9 @@ class QueueLifecycle:
             else:
                 schedule.stop(queue, now_ms=now)
 
+    def entity_renamed(self, *, principal: Principal, entity_id: int, name: str) -> None:
+        """Nothing here goes by the name of its entity."""
+
     def entities_deleting(self, *, principal: Principal, entity_ids: Collection[int]) -> None:  # noqa: ARG002
         """The rows that go by cascade are locked first, each kind in the order of its keys."""
         queues = Queue.objects.select_for_update().filter(entity_id__in=entity_ids).order_by("pk")

@@ -7,6 +7,7 @@ from core.registry import Registry
 from ops.probing.config import KindConfig
 from ops.queues.sources.abilities import METHODS
 from ops.queues.sources.celery import CelerySource
+from ops.queues.sources.outbox import OutboxSource
 from ops.queues.sources.prometheus import PrometheusSource
 from ops.queues.sources.rabbitmq import RabbitSource
 from ops.queues.sources.redis import RedisSource
@@ -51,3 +52,4 @@ register_source(RedisSource())
 register_source(SqlSource())
 register_source(PrometheusSource())
 register_source(RabbitSource())
+register_source(OutboxSource())

@@ -8,7 +8,9 @@ from django.test import Client
 
 from core.models import AuditEntry
 from core.permissions import Role
-from entities.models import Entity
+from entities.definition import DEPENDENCIES_MAX
+from entities.models import Dependency, Entity
+from ops.health.admin import INLINE_MAX
 from ops.health.models import Check, CheckState, Heartbeat
 from ops.signals.domain import Status
 
@@ -216,3 +218,49 @@ def test_rows_below_an_entity_are_edited_and_deleted_through_the_services(client
     assert {check.name: check.interval_ms for check in Check.objects.all()} == {"a": 10_000, "c": 10_000}
     assert AuditEntry.objects.filter(action="check.delete").count() == 1
     assert Check.objects.get(name="a").version == 2
+
+
+def test_an_entity_with_very_many_checks_is_still_edited(
+    client: Client, api: Entity, make_check: MakeCheck, make_entity: MakeEntity
+) -> None:
+    for number in range(INLINE_MAX + 1):
+        make_check(api, f"c{number}")
+    make_check(make_entity("web"), "another")
+    page = client.get(f"/admin/entities/entity/{api.pk}/change/").content.decode()
+    elsewhere = f"{LIST}?entity__id__exact={api.pk}"
+
+    assert f'<a href="{elsewhere}">101 checks</a>' in page
+    assert "checks-0-name" not in page
+    assert client.get(elsewhere).context["cl"].result_count == INLINE_MAX + 1
+
+    answer = client.post(
+        f"/admin/entities/entity/{api.pk}/change/",
+        {
+            "name": "api", "kind": "service", "title": "New", "tier": "3", "environment": "production",
+            "lifecycle": "active", "expected_version": "1",
+            "dependencies-TOTAL_FORMS": "0", "dependencies-INITIAL_FORMS": "0",
+            "checks-elsewhere-TOTAL_FORMS": "0", "checks-elsewhere-INITIAL_FORMS": "0",
+        },
+    )  # fmt: skip
+    assert answer.status_code == 302
+    assert (Entity.objects.get(name="api").title, Check.objects.filter(entity=api).count()) == ("New", INLINE_MAX + 1)
+
+
+def test_as_many_checks_and_dependencies_as_the_form_shows_can_be_sent(
+    client: Client, api: Entity, make_check: MakeCheck, make_entity: MakeEntity
+) -> None:
+    config = {"url": "http://127.0.0.1:9001/health"}
+    checks = [make_check(api, f"c{number}", config=config) for number in range(INLINE_MAX)]
+    needs = [Dependency(entity=api, depends_on=make_entity(f"d{number}")) for number in range(DEPENDENCIES_MAX)]
+    Dependency.objects.bulk_create(needs)
+    url = f"/admin/entities/entity/{api.pk}/change/"
+    fields: dict[str, Any] = {}
+    for formset in (shown.formset for shown in client.get(url).context["inline_admin_formsets"]):
+        for form in (formset.management_form, *formset.forms):
+            fields |= {form.add_prefix(name): form[name].value() or "" for name in form.fields if name != "DELETE"}
+    own = {"kind": "service", "tier": "3", "environment": "production", "lifecycle": "active", "title": "New"}
+
+    answer = client.post(url, {**fields, **own, "name": "api"})
+    assert answer.status_code == 302
+    assert Check.objects.count() == len(checks)
+    assert Entity.objects.get(name="api").title == "New"

@@ -110,12 +110,12 @@ def test_a_heartbeat_shows_its_ping_address_to_editors(
 
 
 def test_what_may_be_secret_is_shown_to_editors_alone(send: Send, send_as: Callable[[Role], Send], api: Entity) -> None:
-    secrets = {"headers": {"X-Tenant": "hush"}, "body": "hush", "url": "http://127.0.0.1:9001/health?token=hush"}
+    secrets = {"headers": {"X-Tenant": "hush"}, "body": "hush", "url": "http://127.0.0.1:9001/health?k=hush"}
     body = create(send, method="POST", **secrets)
 
     assert {name: body[name] for name in secrets} == secrets
     page = send_as(Role.VIEWER)("GET", f"/checks/{body['id']}").content.decode()
-    assert "token=[redacted]" in page
+    assert "k=[redacted]" in page
     assert "hush" not in page
     assert "hush" not in send_as(Role.OPERATOR)("GET", f"{CHECKS}/{body['id']}").content.decode()
     assert "hush" not in send_as(Role.VIEWER)("GET", CHECKS).content.decode()

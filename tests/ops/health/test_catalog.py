@@ -144,7 +144,7 @@ def test_a_bad_check_names_its_line_and_changes_nothing(shell: Shell, old: str, 
 
 def test_secrets_are_not_printed(shell: Shell) -> None:
     text = SHOP.replace("interval: 30s", "interval: 30s, headers: {X-Tenant: hush}, method: POST, body: hush")
-    text = text.replace("9001/health", "9001/health?token=hush")
+    text = text.replace("9001/health", "9001/health?k=hush")
 
     assert "hush" not in shell.run("plan", text) + shell.run("apply", text)
     changed = text.replace("hush", "hush2")

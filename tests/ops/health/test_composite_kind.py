@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from core.errors import ValidationFailed
 from core.permissions import Principal
 from entities.models import Entity
+from entities.services import update_entity
 from ops.health import services
 from ops.health.checks.composite import CompositeConfig, CompositeKind
 from ops.health.checks.kind import CheckContext, MemberStanding
@@ -16,6 +17,7 @@ from ops.health.definition import parse_check
 from ops.health.models import Check
 from ops.health.selectors.members import member_standings
 from ops.signals.domain import Status
+from tests.entities.catalogue import add_entity
 from tests.ops.health.engine.conftest import engine, make_engine  # noqa: F401 - fixtures
 from tests.ops.health.probing import LOOPBACK, failure, probe
 
@@ -138,6 +140,21 @@ class TestCycles:
             services.update_check(principal=editor, uid=other.uid, changes={"name": "b"})
         with pytest.raises(ValidationFailed, match="by itself"):
             services.update_check(principal=editor, uid=other.uid, changes={"members": ["api/c"]})
+
+    def test_an_entity_may_not_close_a_circle_by_its_new_name(self, api: Entity, editor: Principal) -> None:
+        self.add(editor, "a", "web/b", "db/tcp")
+        add_entity("later")
+        definition = parse_check({"name": "b", "kind": "composite", "members": ["api/a"]})
+        services.create_check(principal=editor, entity_ref="later", definition=definition)
+
+        with pytest.raises(ValidationFailed) as caught:
+            update_entity(principal=editor, ref="later", changes={"name": "web"})
+
+        assert [(error.field, error.message) for error in caught.value.errors] == [
+            ("name", "would go in a circle: web/b > api/a > web/b")
+        ]
+        assert Entity.objects.filter(name="later").exists()
+        assert update_entity(principal=editor, ref="later", changes={"name": "db"}).name == "db"
 
     def test_checks_saved_together_are_judged_together(self, api: Entity, editor: Principal) -> None:
         wanted = [

@@ -5,6 +5,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test import Client
 
@@ -178,6 +179,15 @@ def test_a_heartbeat_is_pinged_by_its_name_and_the_key_of_its_entity(client: Cli
     assert state_of(heartbeat).last_message == "exit status 7"
     for unknown in (f"k3y/other-{heartbeat.name}", f"other/{heartbeat.name}", "k3y/", "k3y"):
         assert client.get(f"/ping/{unknown}").status_code == 404
+
+
+def test_behind_the_trusted_proxy_a_ping_keeps_the_address_of_its_client(
+    client: Client, heartbeat: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "SECURE_PROXY_SSL_HEADER", ("HTTP_X_FORWARDED_PROTO", "https"))
+    client.get(address(heartbeat), headers={"X-Forwarded-For": "10.9.9.9, 198.51.100.1", "X-Forwarded-Proto": "https"})
+
+    assert Ping.objects.get().address == "198.51.100.1"
 
 
 def test_the_last_pings_are_kept(client: Client, heartbeat: Check) -> None:

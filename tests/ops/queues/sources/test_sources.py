@@ -21,7 +21,7 @@ def test_the_sources_of_this_release_are_registered_with_what_they_can() -> None
 
     assert able == {
         "celery": {"peek", "purge", "pause"}, "redis": {"peek", "purge"}, "rabbitmq": {"peek", "purge"},
-        "sql": set(), "prometheus": set(),
+        "sql": set(), "prometheus": set(), "outbox": set(),
     }  # fmt: skip
 
 

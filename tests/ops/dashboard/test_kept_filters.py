@@ -142,8 +142,8 @@ def test_the_tiles_say_what_the_lists_show_that_they_lead_to(client_of: ClientOf
     client, found = client_of(Role.VIEWER), tiles(query)
     count = 1 if query else 2
 
-    assert found["Health"].figure == f"1 of {count + 1} healthy"
-    assert chip(text(client, found["Health"].url), "unhealthy") == count
+    assert found["Checks"].figure == f"1 of {count + 1} healthy"
+    assert chip(text(client, found["Checks"].url), "unhealthy") == count
     assert found["Queues"].note == f"{count} unhealthy"
     assert chip(text(client, found["Queues"].url), "unhealthy") == count
     assert found["Breakers"].figure == f"{count} open"
@@ -179,8 +179,8 @@ def test_an_inactive_entity_makes_no_noise(client_of: ClientOf, two_teams: None)
     report(item("pay-breaker", "a", "half_open", entity="pay"))
     client, found, frame = client_of(Role.VIEWER), tiles(), read_frame()
 
-    assert (found["Health"].note, found["Queues"].note) == ("1 unhealthy", "1 unhealthy")
-    assert (found["Breakers"].figure, found["Breakers"].note.startswith("opened 1 times")) == ("1 open", True)
+    assert (found["Checks"].note, found["Queues"].note) == ("1 unhealthy", "1 unhealthy")
+    assert (found["Breakers"].figure, found["Breakers"].note) == ("1 open", "1 opening in 24\u00a0h")
     assert (found["Errors"].figure, found["Errors"].note) == ("7 in the last hour", "1 open, 1 new today")
     assert (frame.checks_in_trouble, frame.queues_in_trouble, frame.open_breakers, frame.new_errors) == (1, 1, 1, 1)
     for section in ("breakers", "errors"):

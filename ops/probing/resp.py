@@ -79,6 +79,7 @@ class RespClient:
         """The messages to all channels of the pattern, without end; the client is good for nothing else then."""
         await self.ask("PSUBSCRIBE", pattern)
         while True:
+            self._room = KEPT_LIMIT
             try:
                 pushed = await self._read("PSUBSCRIBE", depth=0)
             except asyncio.IncompleteReadError:

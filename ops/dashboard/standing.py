@@ -10,27 +10,16 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from core.models import AuditEntry
+from entities.domain import Lifecycle
 from entities.models import Entity
-from entities.status import UNKNOWN, EntityStatus
+from entities.status import EntityStatus
 from ops.dashboard.rows import Row
 from ops.dashboard.severity import sort_key
 from ops.statuses.changes import change_stamp, has_changed
-from ops.statuses.selectors import entity_statuses, status_reasons
+from ops.statuses.selectors import Graph, Statuses, hard_edges, read_statuses, status_reasons
 
 KEPT_SECONDS = 5.0
 """The measured values within a reason change without a new revision; they get no older than this."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fleet:
-    """``rows`` are all entities, the worst first; ``options`` what a filter can be set to, in order."""
-
-    stamp: str
-    read_at: float
-    statuses: Mapping[int, EntityStatus]
-    rows: Sequence[Row]
-    counts: Mapping[str, int]
-    options: Mapping[str, Sequence[str]]
 
 
 type _Columns = tuple[int, str, str, str | None, str, int]
@@ -42,10 +31,31 @@ class _Catalogue(NamedTuple):
     edition: int
     columns: Sequence[_Columns]
     options: Mapping[str, Sequence[str]]
+    graph: Graph
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """``rows`` are all entities, the worst first; ``told`` and ``catalogue`` are what all of it was made from."""
+
+    stamp: str
+    read_at: float
+    told: Statuses
+    catalogue: _Catalogue
+    rows: Sequence[Row]
+    counts: Mapping[str, int]
+
+    @property
+    def statuses(self) -> Mapping[int, EntityStatus]:
+        return self.told.of
+
+    @property
+    def options(self) -> Mapping[str, Sequence[str]]:
+        """What a filter can be set to, in order."""
+        return self.catalogue.options
 
 
 _known: Fleet | None = None
-_catalogue: _Catalogue | None = None
 
 
 def read_fleet() -> Fleet:
@@ -54,7 +64,7 @@ def read_fleet() -> Fleet:
     known, now = _known, time.monotonic()
     if known is None or has_changed(known.stamp):
         stamp = change_stamp()  # before reading, so that nothing falls between
-        known = _known = _read(stamp, now)
+        known = _known = _read(stamp, now, known)
     elif now - known.read_at > KEPT_SECONDS:
         known = _known = _with_new_reasons(known, now)
     return known
@@ -74,29 +84,41 @@ def recent_statuses() -> Mapping[int, EntityStatus]:
 
 
 def forget_fleet() -> None:
-    global _known, _catalogue  # noqa: PLW0603
-    _known = _catalogue = None
+    global _known  # noqa: PLW0603
+    _known = None
 
 
-def _read(stamp: str, now: float) -> Fleet:
-    statuses, catalogue = entity_statuses(None), _read_catalogue()
-    rows = [Row(*columns, statuses.get(columns[0], UNKNOWN)) for columns in catalogue.columns]
+def _read(stamp: str, now: float, known: Fleet | None) -> Fleet:
+    """While the catalogue stays what it was, what stays the same is taken over from ``known``."""
+    edition = AuditEntry.objects.order_by("-id").values_list("id", flat=True).first() or 0
+    if known is not None and known.catalogue.edition == edition:
+        catalogue = known.catalogue
+        told = read_statuses(catalogue.graph, known.told)
+        rows = [_with_standing(row, told.of[row.id]) for row in known.rows]
+    else:
+        catalogue = _read_catalogue(edition)
+        told = read_statuses(catalogue.graph)
+        rows = [Row(*columns, told.of[columns[0]]) for columns in catalogue.columns]
     rows.sort(key=sort_key)
     counts = Counter(row.standing.status for row in rows)
-    return Fleet(stamp, now, statuses, rows, counts, catalogue.options)
+    return Fleet(stamp, now, told, catalogue, rows, counts)
 
 
-def _read_catalogue() -> _Catalogue:
+def _with_standing(row: Row, standing: EntityStatus) -> Row:
+    return row if row.standing is standing else row._replace(standing=standing)
+
+
+def _read_catalogue(edition: int) -> _Catalogue:
     """Every edit is audited: without a new entry the catalogue is what it was."""
-    global _catalogue  # noqa: PLW0603 - replaced as a whole
-    edition = AuditEntry.objects.order_by("-id").values_list("id", flat=True).first() or 0
-    if _catalogue is not None and _catalogue.edition == edition:
-        return _catalogue
-    names = ("id", "uid", "name", "team__name", "kind", "tier", "environment", "labels")
+    entities = dict[int, tuple[str, bool]]()
+    names = ("id", "uid", "name", "team__name", "kind", "tier", "lifecycle", "environment", "labels")
     columns: list[_Columns] = []
     teams, kinds, environments, labels = set[str | None](), set[str](), set[str](), set[str]()
-    for pk, uid, name, team, kind, tier, environment, own_labels in Entity.objects.order_by().values_list(*names):
+    for pk, uid, name, team, kind, tier, cycle, environment, own_labels in Entity.objects.order_by().values_list(
+        *names
+    ):
         columns.append((pk, uid, name, team, kind, tier))
+        entities[pk] = name, cycle == Lifecycle.ACTIVE
         teams.add(team)
         kinds.add(kind)
         environments.add(environment)
@@ -108,8 +130,7 @@ def _read_catalogue() -> _Catalogue:
         "kind": sorted(kinds),
         "label": sorted(labels),
     }
-    _catalogue = _Catalogue(edition, columns, options)
-    return _catalogue
+    return _Catalogue(edition, columns, options, Graph(entities, list(hard_edges())))
 
 
 def _with_new_reasons(known: Fleet, now: float) -> Fleet:
@@ -118,6 +139,6 @@ def _with_new_reasons(known: Fleet, now: float) -> Fleet:
     if not troubled:
         return replace(known, read_at=now)
     reasons = status_reasons(troubled)
-    changed = {pk: replace(known.statuses[pk], reasons=found) for pk, found in reasons.items() if pk in known.statuses}
-    rows = [row._replace(standing=changed[row.id]) if row.id in changed else row for row in known.rows]
-    return replace(known, read_at=now, statuses={**known.statuses, **changed}, rows=rows)
+    changed = {pk: replace(known.statuses[pk], reasons=found) for pk, found in reasons.items()}
+    told = replace(known.told, of={**known.statuses, **changed})
+    return replace(known, read_at=now, told=told, rows=[_with_standing(row, told.of[row.id]) for row in known.rows])

@@ -51,25 +51,18 @@ class Reason(NamedTuple):
     since_ms: int
 
 
-def worst_standings(rows: Iterable[tuple[int, int, int, int]]) -> dict[int, Standing]:
-    """Of each entity, from rows of its id, a severity, and since when the first and the last of its signals has that.
+type Told = tuple[int, int, int, int]
+"""That some signals of an entity have a severity: its id, the severity, since when the first and the last has it."""
 
-    Fine since the last of them became so, in trouble since the first did.
-    """
+
+def worst_standings(told: Iterable[Told]) -> dict[int, Standing]:
+    """Of each entity: fine since the last of its signals became so, in trouble since the first of the worst did."""
     worst: dict[int, Standing] = {}
-    for entity_id, severity, first_ms, last_ms in rows:
-        if entity_id not in worst or severity > worst[entity_id].severity:
+    for entity_id, severity, first_ms, last_ms in told:
+        known = worst.get(entity_id)
+        if known is None or severity > known.severity:
             worst[entity_id] = Standing(severity, first_ms if severity > Status.HEALTHY else last_ms)
-    return worst
-
-
-def worst_standing(standings: Iterable[Standing]) -> Standing | None:
-    """Of several signals of one entity: fine since the last of them became so, in trouble since the first did."""
-    worst: Standing | None = None
-    for standing in standings:
-        if worst is None or standing.severity > worst.severity:
-            worst = standing
-        elif standing.severity == worst.severity:
-            choose = min if standing.severity > Status.HEALTHY else max
-            worst = Standing(worst.severity, choose(worst.since_ms, standing.since_ms))
+        elif severity == known.severity:
+            since = min(first_ms, known.since_ms) if severity > Status.HEALTHY else max(last_ms, known.since_ms)
+            worst[entity_id] = Standing(severity, since)
     return worst

@@ -1,9 +1,9 @@
 """What a slice tells of entities, for whoever joins them (``ops.statuses``)."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import ClassVar, Protocol
 
-from ops.signals.domain import Reason, Standing
+from ops.signals.domain import Reason, Told
 
 
 class SignalSource(Protocol):
@@ -15,7 +15,7 @@ class SignalSource(Protocol):
 
     went_stale: ClassVar[str]
 
-    def standings(self, now_ms: int) -> Mapping[int, Standing]:
+    def told(self, now_ms: int) -> Iterable[Told]:
         """Of every entity of which the slice has something that counts, healthy ones included."""
         ...
 

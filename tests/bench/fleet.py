@@ -7,6 +7,7 @@ from django.db import connection
 
 from core.clock import now_ms
 from core.pulse import record_pulse
+from core.revision import take_revision
 from entities.models import Dependency, Entity, Team
 from ops.breakers.models import (
     BreakerInstance,
@@ -15,6 +16,8 @@ from ops.breakers.models import (
     BreakerTransition,
     FleetBreaker,
 )
+from ops.dashboard.standing import forget_fleet
+from ops.dashboard.tiles import forget_tiles
 from ops.errors.models import (
     ErrorCount,
     ErrorGroup,
@@ -28,6 +31,7 @@ from ops.errors.models import (
 from ops.health.models import Check, CheckResult, CheckState, Heartbeat, Ping, PingKey, ResultDetail
 from ops.queues.models import Queue, QueueRollup, QueueSample, QueueState
 from ops.scheduling.models import Scheduled
+from ops.signals.domain import Status
 
 DAY_MS = 86_400_000
 _SLOW_TO_DELETE = (
@@ -39,6 +43,8 @@ _SLOW_TO_DELETE = (
 
 
 def clear_fleet() -> None:
+    forget_fleet()
+    forget_tiles()
     for model in _SLOW_TO_DELETE:
         with connection.cursor() as cursor:
             cursor.execute(f"DELETE FROM {model._meta.db_table}")
@@ -125,6 +131,14 @@ def add_shown_fleet(checks: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     show_signs_of_life()
+
+
+def turn_last_check() -> None:
+    """From healthy to unhealthy or back, as the engine would write it."""
+    newest = CheckState.objects.latest("pk")
+    newest.status = Status.HEALTHY if newest.status == Status.UNHEALTHY else Status.UNHEALTHY
+    newest.since_ms, newest.revision = now_ms(), take_revision()
+    newest.save(update_fields=["status", "since_ms", "revision"])
 
 
 def show_signs_of_life() -> None:

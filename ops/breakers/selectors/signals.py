@@ -1,6 +1,6 @@
 """What breakers say of their entities."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import ClassVar
 
 from django.db.models import Max, Min
@@ -9,7 +9,7 @@ from ops.breakers.domain import summarize
 from ops.breakers.models import FleetBreaker
 from ops.breakers.selectors import effective
 from ops.breakers.selectors.rows import stored_aggregate
-from ops.signals.domain import Reason, Signal, Standing, Status, worst_standings
+from ops.signals.domain import Reason, Signal, Status, Told
 
 
 class BreakerSignals:
@@ -20,14 +20,13 @@ class BreakerSignals:
         "AND state <> 'unknown'"
     )
 
-    def standings(self, now_ms: int) -> Mapping[int, Standing]:
-        rows = (
+    def told(self, now_ms: int) -> Iterable[Told]:
+        return (
             FleetBreaker.objects.annotate(severity=effective.severity(now_ms), since=effective.since_ms(now_ms))
             .order_by()
             .values_list("entity_id", "severity")
             .annotate(first=Min("since"), last=Max("since"))
         )
-        return worst_standings(rows)
 
     def reasons(self, entity_ids: Collection[int] | None, now_ms: int) -> Iterable[Reason]:
         breakers = FleetBreaker.objects.all()

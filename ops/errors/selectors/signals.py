@@ -1,6 +1,6 @@
 """What errors say of their entities, as it was last judged (``ops.errors.judging``)."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import ClassVar
 
 from django.db.models import F, Min, QuerySet, Window
@@ -9,7 +9,7 @@ from django.db.models.functions import RowNumber
 from ops.errors.domain import PAST_HOURS, Activity, GroupState, Trouble, describe_trouble
 from ops.errors.models import ErrorGroup
 from ops.errors.selectors.totals import trends_of
-from ops.signals.domain import Reason, Signal, Standing, Status
+from ops.signals.domain import Reason, Signal, Status, Told
 
 REASONS_MAX = 20
 """Of one entity: whoever knows a DSN can make up groups."""
@@ -20,9 +20,9 @@ class ErrorSignals:
 
     went_stale: ClassVar[str] = ""
 
-    def standings(self, now_ms: int) -> Mapping[int, Standing]:  # noqa: ARG002 - judged already
+    def told(self, now_ms: int) -> Iterable[Told]:  # noqa: ARG002 - judged already
         rows = _troubled().order_by().values_list("entity_id").annotate(since=Min("trouble_since_ms"))
-        return {entity_id: Standing(Status.DEGRADED, since) for entity_id, since in rows}
+        return [(entity_id, Status.DEGRADED, since, since) for entity_id, since in rows]
 
     def reasons(self, entity_ids: Collection[int] | None, now_ms: int) -> Iterable[Reason]:
         groups = _troubled() if entity_ids is None else _troubled().filter(entity_id__in=entity_ids)

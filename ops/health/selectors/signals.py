@@ -1,14 +1,14 @@
 """What checks say of their entities."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import ClassVar
 
 from django.db import connection
-from django.db.models import Count, Max, Min
+from django.db.models import Max, Min
 
 from ops.health.models import Check
 from ops.health.selectors import effective
-from ops.signals.domain import Reason, Signal, Standing, Status, worst_standings
+from ops.signals.domain import Reason, Signal, Status, Told
 
 
 class HealthSignals:
@@ -19,19 +19,20 @@ class HealthSignals:
         "AND next_due_ms IS NOT NULL"
     )
 
-    def standings(self, now_ms: int) -> Mapping[int, Standing]:
+    def told(self, now_ms: int) -> Iterable[Told]:
         by_status = (
             Check.objects.filter(effective.counts())
             .annotate(severity=effective.counted_severity(now_ms), since=effective.effective_since_ms(now_ms))
             .order_by()
             .values("entity_id", "severity")
-            .annotate(first=Min("since"), last=Max("since"), checks=Count("id"))
+            .annotate(first=Min("since"), last=Max("since"))
             .values_list("entity_id", "severity", "first", "last")
         )
         with connection.cursor() as cursor:
             # Past the ORM, which converts every number once more: this reads a row for each entity.
             cursor.execute(*by_status.query.sql_with_params())
-            return worst_standings(cursor.fetchall())
+            found: list[Told] = cursor.fetchall()
+        return found
 
     def reasons(self, entity_ids: Collection[int] | None, now_ms: int) -> Iterable[Reason]:
         checks = Check.objects.all() if entity_ids is None else Check.objects.filter(entity_id__in=entity_ids)

@@ -1,13 +1,13 @@
 """What queues say of their entities."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import ClassVar
 
 from django.db.models import Max, Min
 
 from ops.queues.models import Queue
 from ops.queues.selectors import effective
-from ops.signals.domain import Reason, Signal, Standing, Status, worst_standings
+from ops.signals.domain import Reason, Signal, Status, Told
 
 
 class QueueSignals:
@@ -18,15 +18,14 @@ class QueueSignals:
         "AND next_due_ms IS NOT NULL"
     )
 
-    def standings(self, now_ms: int) -> Mapping[int, Standing]:
-        rows = (
+    def told(self, now_ms: int) -> Iterable[Told]:
+        return (
             Queue.objects.annotate(severity=effective.severity(now_ms), since=effective.since_ms(now_ms))
             .order_by()
             .values("entity_id", "severity")
             .annotate(first=Min("since"), last=Max("since"))
             .values_list("entity_id", "severity", "first", "last")
         )
-        return worst_standings(rows)
 
     def reasons(self, entity_ids: Collection[int] | None, now_ms: int) -> Iterable[Reason]:
         queues = Queue.objects.all() if entity_ids is None else Queue.objects.filter(entity_id__in=entity_ids)

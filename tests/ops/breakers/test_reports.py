@@ -20,7 +20,7 @@ from ops.breakers.selectors.signals import BreakerSignals
 from ops.breakers.services import take_reports
 from ops.breakers.store import silence_stale
 from ops.journal.models import JournalEntry
-from ops.signals.domain import Status
+from ops.signals.domain import Status, worst_standings
 from tests.ops.breakers.conftest import item, the_breaker
 
 type Report = Callable[..., ReportOutcome]
@@ -157,8 +157,8 @@ def test_a_breaker_of_which_all_news_stopped_is_unknown_even_when_nobody_writes_
 ) -> None:
     report(item("open", ttl="10s"))
     now = now_ms()
-    assert BreakerSignals().standings(now)[entity.pk].severity == Status.DEGRADED
-    later = BreakerSignals().standings(now + 20_000)[entity.pk]
+    assert worst_standings(BreakerSignals().told(now))[entity.pk].severity == Status.DEGRADED
+    later = worst_standings(BreakerSignals().told(now + 20_000))[entity.pk]
     assert later.severity == Status.UNKNOWN
     assert later.since_ms == the_breaker().fresh_until_ms
     (reason,) = BreakerSignals().reasons([entity.pk], now + 20_000)

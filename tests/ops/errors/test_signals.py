@@ -207,7 +207,7 @@ def test_it_asks_as_many_queries_for_any_number_of_entities(entity: Entity, repo
     def count() -> tuple[int, int, int]:
         ErrorGroup.objects.update(trouble="")
         source, found = ErrorSignals(), []
-        for ask in (judge_groups, lambda: source.standings(now_ms()), lambda: list(source.reasons(None, now_ms()))):
+        for ask in (judge_groups, lambda: source.told(now_ms()), lambda: list(source.reasons(None, now_ms()))):
             with CaptureQueriesContext(connection) as queries:
                 ask()
             found.append(len([query for query in queries if query["sql"].startswith("SELECT")]))

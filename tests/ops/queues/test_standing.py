@@ -18,7 +18,7 @@ from ops.queues.models import Queue, QueueRollup, QueueSample, QueueState
 from ops.queues.retention import prune_queues
 from ops.queues.selectors import QueueSignals
 from ops.queues.services import pause_queue, resume_queue, update_queue
-from ops.signals.domain import Signal, Status
+from ops.signals.domain import Signal, Status, worst_standings
 from ops.statuses.changes import has_changed
 from ops.statuses.selectors import entity_statuses
 from tests.ops.queues.list_source import KIND, ReadOnlySource
@@ -43,7 +43,7 @@ def test_the_worst_queue_speaks_for_its_entity(make_queue: Make, see: See, shop:
     see(size=9)
 
     now = database_now_ms()
-    assert QueueSignals().standings(now)[shop.pk].severity == Status.UNHEALTHY
+    assert worst_standings(QueueSignals().told(now))[shop.pk].severity == Status.UNHEALTHY
     [reason] = QueueSignals().reasons([shop.pk], now)
     assert (reason.signal, reason.name, reason.message) == (Signal.QUEUE, "emails", "9 waiting, limit 5")
     status = entity_statuses([shop.pk])[shop.pk]
@@ -60,7 +60,7 @@ def test_when_looks_stop_coming_it_is_unknown_since_then(
     row = selectors.queue_row(principal=viewer, uid=queue.uid)
     assert (row.status, row.message, row.size) == ("unknown", "looks stopped coming", 9)
     now = database_now_ms()
-    assert QueueSignals().standings(now)[shop.pk] == (Status.UNKNOWN, until)
+    assert worst_standings(QueueSignals().told(now))[shop.pk] == (Status.UNKNOWN, until)
     assert has_changed(f"{current_revision()}.{until - 1}")
     assert not has_changed(f"{current_revision()}.{until + 1}")
     assert selectors.queue_totals(principal=viewer).waiting == 0

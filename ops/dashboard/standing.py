@@ -22,13 +22,17 @@ KEPT_SECONDS = 5.0
 """The measured values within a reason change without a new revision; they get no older than this."""
 
 
+NEWEST_EDITS = 64
+"""So many: an edit may be committed after one with a later number."""
+
+type Edition = tuple[int, ...]
 type _Columns = tuple[int, str, str, str | None, str, int]
 
 
 class _Catalogue(NamedTuple):
     """Of each entity what its row says, but for its status. ``edition`` is the number of the last audit entry."""
 
-    edition: int
+    edition: Edition
     columns: Sequence[_Columns]
     options: Mapping[str, Sequence[str]]
     graph: Graph
@@ -90,7 +94,7 @@ def forget_fleet() -> None:
 
 def _read(stamp: str, now: float, known: Fleet | None) -> Fleet:
     """While the catalogue stays what it was, what stays the same is taken over from ``known``."""
-    edition = AuditEntry.objects.order_by("-id").values_list("id", flat=True).first() or 0
+    edition = _read_edition()
     if known is not None and known.catalogue.edition == edition:
         catalogue = known.catalogue
         told = read_statuses(catalogue.graph, known.told)
@@ -108,7 +112,11 @@ def _with_standing(row: Row, standing: EntityStatus) -> Row:
     return row if row.standing is standing else row._replace(standing=standing)
 
 
-def _read_catalogue(edition: int) -> _Catalogue:
+def _read_edition() -> Edition:
+    return tuple(AuditEntry.objects.order_by("-id").values_list("id", flat=True)[:NEWEST_EDITS])
+
+
+def _read_catalogue(edition: Edition) -> _Catalogue:
     """Every edit is audited: without a new entry the catalogue is what it was."""
     entities = dict[int, tuple[str, bool]]()
     names = ("id", "uid", "name", "team__name", "kind", "tier", "lifecycle", "environment", "labels")

@@ -8,25 +8,30 @@ as there are threads, each of which withholds a few bytes, stop every page. Here
 
 import asyncio
 import contextlib
+import itertools
 import sys
+import tempfile
 from collections.abc import AsyncIterable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from io import BytesIO
+from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
-from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # its documented name
 
 from core.errors import IncompleteRequest, PayloadTooLarge, QuarterdeckError, RequestTimedOut, Unavailable
 
 BODY_FAULT = "quarterdeck.body_fault"
 """Key of the WSGI environment: the ``QuarterdeckError`` for which the body is not there."""
 BODY_SECONDS = 10
-SEND_SECONDS = 5
-"""For handing a piece of a streamed answer to the server, which queues what the client has not taken yet."""
 BODIES_BYTES_MAX = 32 * 1_048_576
-"""Of all bodies that are being received or answered at once, in each process."""
+"""Of all bodies that are being received or answered at once, in each process; over it, small ones alone are taken."""
+SMALL_BODY_BYTES = 64 * 1024
+IN_MEMORY_BYTES = 1_048_576
+"""A streamed answer up to this size is sent from memory, a longer one from a file."""
+FILE_SECONDS = 30
+"""For how long the file stays; the server opens it at once, and needs its name no longer."""
 
 log = structlog.get_logger(__name__)
 
@@ -34,15 +39,11 @@ type Headers = list[tuple[str, str]]
 type WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-class Stream(Protocol):
-    async def send_bytes(self, data: bytes) -> None: ...
-
-
 class Exchange(AsyncIterable[bytes], Protocol):
     """Granian's ``HTTPProtocol``: gives the body, takes the answer from any thread."""
 
     def response_bytes(self, status: int, headers: Headers, body: bytes) -> None: ...
-    def response_stream(self, status: int, headers: Headers) -> Stream: ...
+    def response_file(self, status: int, headers: Headers, file: str) -> None: ...
 
 
 class Scope(Protocol):
@@ -66,16 +67,24 @@ def body_too_large(limit: int) -> PayloadTooLarge:
 
 
 class Bridge:
-    """An RSGI application that answers with a WSGI one, on ``threads`` threads. ``body_limit`` is in bytes."""
+    """An RSGI application that answers with a WSGI one, on ``threads`` threads. Limits are in bytes."""
 
     def __init__(
-        self, application: WsgiApplication, *, threads: int, body_limit: int, body_seconds: float = BODY_SECONDS
+        self,
+        application: WsgiApplication,
+        *,
+        threads: int,
+        body_limit: int,
+        body_seconds: float = BODY_SECONDS,
+        bodies_limit: int = BODIES_BYTES_MAX,
     ) -> None:
         self._application = application
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="web")
         self._body_limit = body_limit
         self._body_seconds = body_seconds
+        self._bodies_limit = bodies_limit
         self._bytes_held = 0
+        self._folder = tempfile.TemporaryDirectory(prefix="quarterdeck-web-")
 
     async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
         environ = _environ_of(scope)
@@ -101,39 +110,78 @@ class Bridge:
         stated = environ.get("CONTENT_LENGTH", "")
         if not in_chunks and (not stated.isdigit() or not 0 < int(stated) <= self._body_limit):
             return
+        empty = 0
         try:
             async with asyncio.timeout(self._body_seconds):
                 async for chunk in exchange:
+                    empty += not chunk
                     self._bytes_held += len(chunk)
                     body += chunk
                     if len(body) > self._body_limit:
                         raise body_too_large(self._body_limit)
-                    if self._bytes_held > BODIES_BYTES_MAX:
+                    if self._bytes_held > self._bodies_limit and len(body) > SMALL_BODY_BYTES:
                         raise Unavailable("Too many bodies are being received at once")
         except TimeoutError:
             raise RequestTimedOut(f"The body was not here after {self._body_seconds:g} s") from None
+        # Granian gives an empty chunk for the end of a body, and one before it for what it could not read.
+        if empty > 1 or (not in_chunks and len(body) != int(stated)):
+            raise IncompleteRequest(f"The body broke off after {len(body)} bytes")
         if in_chunks:
             environ["CONTENT_LENGTH"] = str(len(body))
-        elif len(body) != int(stated):
-            raise IncompleteRequest(f"The body ended after {len(body)} of {stated} bytes")
 
     async def _answer_on_a_thread(self, environ: dict[str, Any], exchange: Exchange) -> None:
         loop = asyncio.get_running_loop()
-        answered = loop.create_future()
+        answered: asyncio.Future[Path | None] = loop.create_future()
 
         def work() -> None:
+            file = None
             try:
-                _answer(self._application, environ, exchange, loop)
+                file = self._answer(environ, exchange)
             except BaseException:  # the last one who can: the application answers its own exceptions
                 log.exception("web.answer_failed")
                 with contextlib.suppress(Exception):
                     exchange.response_bytes(500, [("content-type", "text/plain")], b"Internal error")
             finally:
                 with contextlib.suppress(RuntimeError):  # the loop has ended
-                    loop.call_soon_threadsafe(answered.set_result, None)
+                    loop.call_soon_threadsafe(answered.set_result, file)
 
         self._threads.submit(work)
-        await answered
+        if (file := await answered) is not None:
+            loop.call_later(FILE_SECONDS, file.unlink)
+
+    def _answer(self, environ: dict[str, Any], exchange: Exchange) -> Path | None:
+        """The file from which the server sends the answer, if it does: at the client's pace, and without a thread."""
+        head = _Head()
+        chunks = self._application(environ, head.start)
+        try:
+            if not getattr(chunks, "streaming", False):  # as Django's responses tell it
+                exchange.response_bytes(head.status, head.headers, b"".join(chunks))
+                return None
+            begun = bytearray()
+            rest = iter(chunks)
+            for chunk in rest:
+                begun += chunk
+                if len(begun) > IN_MEMORY_BYTES:
+                    break
+            else:
+                exchange.response_bytes(head.status, head.headers, bytes(begun))
+                return None
+            return self._answer_from_file(head, exchange, itertools.chain([bytes(begun)], rest))
+        finally:
+            if (close := getattr(chunks, "close", None)) is not None:
+                close()
+
+    def _answer_from_file(self, head: "_Head", exchange: Exchange, chunks: Iterable[bytes]) -> Path:
+        with tempfile.NamedTemporaryFile(dir=self._folder.name, delete=False) as opened:
+            file = Path(opened.name)
+            try:
+                opened.writelines(chunks)
+                opened.flush()
+                exchange.response_file(head.status, head.headers, opened.name)
+            except BaseException:
+                file.unlink()
+                raise
+        return file
 
 
 class _Head:
@@ -155,28 +203,6 @@ class _WholeFile:
 
     def close(self) -> None:
         self._file.close()
-
-
-def _answer(
-    application: WsgiApplication, environ: dict[str, Any], exchange: Exchange, loop: asyncio.AbstractEventLoop
-) -> None:
-    head = _Head()
-    chunks = application(environ, head.start)
-    try:
-        if not getattr(chunks, "streaming", False):  # as Django's responses tell it
-            exchange.response_bytes(head.status, head.headers, b"".join(chunks))
-            return
-        stream = exchange.response_stream(head.status, head.headers)
-        with contextlib.suppress(ProtocolClosed):  # the client has gone
-            for chunk in chunks:
-                asyncio.run_coroutine_threadsafe(_send(stream, chunk), loop).result(SEND_SECONDS)
-    finally:
-        if (close := getattr(chunks, "close", None)) is not None:
-            close()
-
-
-async def _send(stream: Stream, chunk: bytes) -> None:
-    await stream.send_bytes(chunk)
 
 
 def _environ_of(scope: Scope) -> dict[str, Any]:

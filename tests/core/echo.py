@@ -1,6 +1,5 @@
 """A WSGI application that tells what reached it, behind the bridge; granian serves it for ``test_web_bridge.py``."""
 
-import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -10,6 +9,7 @@ from core.web_bridge import BODY_FAULT, Bridge
 THREADS = 2
 BODY_LIMIT = 100_000
 BODY_SECONDS = 1.0
+BODIES = 1_000_000
 STREAM_BYTES = 20_000_000
 
 _closed = 0
@@ -38,8 +38,8 @@ def _echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterab
     start_response("200 OK", [("Content-Type", "application/json"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")])
     if environ["PATH_INFO"] == "/stream":
         return Streamed(range(200))
-    if environ["PATH_INFO"] == "/endless":
-        return Streamed(itertools.count())
+    if environ["PATH_INFO"] == "/short-stream":
+        return Streamed(range(2))
     fault = environ.get(BODY_FAULT)
     told = {
         **{key: value for key, value in environ.items() if isinstance(value, str)},
@@ -50,4 +50,4 @@ def _echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterab
     return [json.dumps(told).encode()]
 
 
-application = Bridge(_echo, threads=THREADS, body_limit=BODY_LIMIT, body_seconds=BODY_SECONDS)
+application = Bridge(_echo, threads=THREADS, body_limit=BODY_LIMIT, body_seconds=BODY_SECONDS, bodies_limit=BODIES)

@@ -7,18 +7,31 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.core import echo
 from tests.services import free_port, wait_for
 
 
+@dataclass(frozen=True)
+class Server:
+    port: int
+    process: psutil.Process
+
+    def memory(self) -> int:
+        """Resident bytes of its worker."""
+        [worker] = self.process.children()
+        return int(worker.memory_info().rss)
+
+
 @contextlib.contextmanager
-def served(log: Path) -> Iterator[int]:
-    """The port of a web server of its own, whose last words are in ``log`` at the end."""
+def served(log: Path) -> Iterator[Server]:
+    """A web server of its own, whose last words are in ``log`` at the end."""
     port = free_port()
     command = [sys.executable, "-m", "granian", "--interface", "rsgi", "--http", "1", "--no-ws", "--loop", "uvloop",
                "--port", str(port), "tests.core.echo:application"]  # fmt: skip
@@ -31,7 +44,7 @@ def served(log: Path) -> Iterator[int]:
 
     try:
         wait_for(is_up, what="the web server")
-        yield port
+        yield Server(port, psutil.Process(server.pid))
     finally:
         server.terminate()
         server.wait(10)
@@ -39,8 +52,8 @@ def served(log: Path) -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    with served(tmp_path_factory.mktemp("granian") / "log") as number:
-        yield number
+    with served(tmp_path_factory.mktemp("granian") / "log") as server:
+        yield server.port
 
 
 class Client(socket.socket):
@@ -132,6 +145,22 @@ class TestBody:
             client.shutdown(socket.SHUT_WR)
             assert client.told()["fault"] == "incomplete_request"
 
+    @pytest.mark.parametrize("ending", ["", "ZZZ\r\n", "5\r\nhel"])
+    def test_in_chunks_that_breaks_off(self, port: int, ending: str) -> None:
+        with Client(port, "POST /", "Transfer-Encoding: chunked", body=f"5\r\nhello\r\n{ending}") as client:
+            client.shutdown(socket.SHUT_WR)
+            assert client.told()["fault"] == "incomplete_request"
+
+    def test_small_ones_are_taken_while_large_ones_fill_the_room(self, port: int) -> None:
+        with contextlib.ExitStack() as opened:
+            size = echo.BODY_LIMIT
+            for _ in range(echo.BODIES // size + 1):
+                opened.enter_context(Client(port, "POST /", f"Content-Length: {size}", body="x" * (size - 1)))
+            large = opened.enter_context(Client(port, "POST /", f"Content-Length: {size}", body="x" * size))
+            assert large.told()["fault"] == "unavailable"
+
+            assert ask(port, "POST /", "Content-Length: 5", body="hello")["body"] == "hello"
+
     def test_that_never_comes_is_given_up_and_its_connection_closed(self, port: int) -> None:
         with half_a_request(port) as client:
             assert client.told()["fault"] == "request_timed_out"
@@ -153,20 +182,29 @@ class TestStream:
             assert len(client.answer().read()) == echo.STREAM_BYTES
         assert ask(port, "GET /")["closed"] == before + 1
 
+    def test_that_is_short_arrives_as_well(self, port: int) -> None:
+        with Client(port, "GET /short-stream") as client:
+            assert len(client.answer().read()) == echo.STREAM_BYTES // 100
+
     def test_that_its_client_leaves_is_closed_without_a_complaint(self, tmp_path: Path) -> None:
-        with served(tmp_path / "log") as port:
-            with Client(port, "GET /endless") as client:
+        with served(tmp_path / "log") as server:
+            with Client(server.port, "GET /stream") as client:
                 client.recv(1)
-            wait_for(lambda: ask(port, "GET /")["closed"] == 1, what="its end")
+            wait_for(lambda: ask(server.port, "GET /")["closed"] == 1, what="its end")
 
         assert "answer_failed" not in (tmp_path / "log").read_text()
 
-    def test_that_nobody_reads_holds_up_nobody(self, port: int) -> None:
-        with contextlib.ExitStack() as opened:
-            for _ in range(2 * echo.THREADS):
-                opened.enter_context(Client(port, "GET /stream"))
+    def test_that_nobody_reads_holds_up_nobody_and_fills_no_memory(self, tmp_path: Path) -> None:
+        with served(tmp_path / "log") as server, contextlib.ExitStack() as opened:
+            ask(server.port, "GET /")
+            before = server.memory()
+            clients = [Client(server.port, "GET /stream") for _ in range(4 * echo.THREADS)]
+            for client in clients:
+                opened.enter_context(client)
 
-            assert ask(port, "GET /")["fault"] == ""
+            wait_for(lambda: ask(server.port, "GET /")["closed"] == len(clients), what="the end of all streams")
+
+            assert server.memory() - before < 2 * echo.STREAM_BYTES
 
 
 def test_an_exception_of_the_application_is_a_500_and_costs_no_thread(port: int) -> None:

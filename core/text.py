@@ -4,7 +4,7 @@ that turns the direction of the text around it (UAX #9: embeddings, overrides, i
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
 TURNING = r"\u202a-\u202e\u2066-\u2069"
 """Of a class of characters: what turns the direction."""
@@ -14,14 +14,22 @@ _LINE = re.compile(LINE_PATTERN.removesuffix("$"))
 _TEXT = re.compile(TEXT_PATTERN.removesuffix("$"))
 
 
-def _check_line(value: str) -> str:
-    if _LINE.fullmatch(value) is None:
+STORED = "stored"
+"""Key of a validation context: what is validated was taken under the rules of its time, and is read as it is."""
+
+
+def _check_line(value: str, info: ValidationInfo) -> str:
+    if not _is_stored(info) and _LINE.fullmatch(value) is None:
         raise ValueError("must be one line without control characters")
     return value
 
 
-def _check_text(value: str) -> str:
-    if _TEXT.fullmatch(value) is None:
+def _is_stored(info: ValidationInfo) -> bool:
+    return bool(info.context and info.context.get(STORED))
+
+
+def _check_text(value: str, info: ValidationInfo) -> str:
+    if not _is_stored(info) and _TEXT.fullmatch(value) is None:
         raise ValueError("must not hold control characters other than tab and line break")
     return value
 

@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from core.errors import FieldError, NotFound, ValidationFailed
 from core.pagination import Page, SortKey, cut_page, decode_cursor, seek
 from core.permissions import Permission, Principal
+from core.text import STORED
 from entities.definition import EntityDefinition
 from entities.domain import Lifecycle, is_entity_uid, is_name
 from entities.filters import EntityFilter, narrowed
@@ -191,7 +192,8 @@ def definition_of(entity: Entity) -> EntityDefinition:
             "depends_on": [
                 {"name": row.depends_on.name, "strength": row.strength} for row in entity.dependencies.all()
             ],
-        }
+        },
+        context={STORED: True},
     )
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 
 from core.durations import format_duration_ms
 from core.secrets import open_sealed
-from core.text import Line
+from core.text import STORED, Line
 from core.validation import field_errors
 from ops.breakers.domain import Action
 from ops.breakers.models import INSTANCE_MAX, SOURCES_PER_ENTITY_MAX, BreakerSource
@@ -71,7 +71,7 @@ def running_config(source: BreakerSource) -> tuple[BreakerSourceKind, KindConfig
     if kind is None:
         raise ValueError(f"the kind {source.kind!r} is not installed")
     try:
-        return kind, kind.Config.model_validate(source.config, context={"open": open_sealed})
+        return kind, kind.Config.model_validate(source.config, context={"open": open_sealed, STORED: True})
     except ValidationError as error:
         first = field_errors(error)[0]
         raise ValueError(f"{first.field}: {first.message}") from None

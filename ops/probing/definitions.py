@@ -15,7 +15,7 @@ from core.errors import FieldError, ValidationFailed
 from core.redaction import REDACTED, redact
 from core.registry import Registry
 from core.secrets import mask_sealed, open_or_mask, seal
-from core.text import Line
+from core.text import STORED, Line
 from core.validation import ERRORS_SHOWN, SUMMARY, field_errors
 from entities.definition import Name
 from ops.probing.config import KindConfig
@@ -172,10 +172,10 @@ class Definitions[C: Named, K: Kind, R: Defined]:
         kind = self._kinds.get(row.kind)
         if kind is None:
             raise ValidationFailed(f"{row.name}: the kind {row.kind!r} is not installed")
-        config, errors = _parse(kind.Config, row.config, context={"open": open_or_mask})
+        config, errors = _parse(kind.Config, row.config, context={"open": open_or_mask, STORED: True})
         if config is None:
             raise ValidationFailed(f"{row.name}: the stored fields are not valid any more", errors=tuple(errors))
-        return Definition(self._common.model_validate(self._common_of(row)), config, kind)
+        return Definition(self._common.model_validate(self._common_of(row), context={STORED: True}), config, kind)
 
     def find(self, row: R) -> Definition[C, K] | None:
         """As ``of``; None for a definition that is broken."""

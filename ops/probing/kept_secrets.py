@@ -7,6 +7,7 @@ from pydantic import SecretStr
 
 from core.errors import FieldError, ValidationFailed
 from core.secrets import MASK, open_sealed, seal, seal_anew
+from core.text import STORED
 from core.validation import SUMMARY
 from ops.probing.config import KindConfig
 from ops.probing.secret_url import SecretUrl
@@ -58,7 +59,7 @@ def sealed_anew(stored: Any, config: type[KindConfig] | None) -> Any:
     if config is None:
         return carried
     try:
-        read = config.model_validate(stored, context={"open": open_sealed})
+        read = config.model_validate(stored, context={"open": open_sealed, STORED: True})
     except ValueError:
         return carried
     return read.model_dump(mode="json", exclude_defaults=True, context={"seal": seal})

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from core.secrets import open_sealed
+from core.text import STORED
 from core.validation import field_errors
 from ops.queues.definition import limits_of
 from ops.queues.domain import Limits
@@ -38,7 +39,7 @@ def prepare_queue(queue: Queue) -> PreparedQueue:
         defect = f"there is no queue source {queue.kind}"
     else:
         try:
-            config = source.Config.model_validate(queue.config, context={"open": open_sealed})
+            config = source.Config.model_validate(queue.config, context={"open": open_sealed, STORED: True})
         except ValidationError as error:
             wrong = field_errors(error)[0]
             defect = f"{wrong.field}: {wrong.message}"

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.http import HttpResponse
 from django.test import Client
 
@@ -368,3 +370,29 @@ def test_the_description_of_the_api_is_for_those_who_may_see_it(program: Program
     assert {"listEntities", "createEntity", "replaceEntity", "setDependencies", "listTeams"} <= set(identifiers)
     assert Client().get("/api/v1/openapi.json").status_code == 401
     assert Client().get("/api/v1/docs")["Location"] == "/login?next=%2Fapi%2Fv1%2Fdocs"
+
+
+class TestTextOfAnOlderRule:
+    """What was stored when the rule for texts was milder is shown, exported, mended and deleted like any other."""
+
+    @pytest.fixture(autouse=True)
+    def stored(self, program: Program) -> None:
+        program.send("POST", ENTITIES, {"name": "api", "kind": "service"})
+        Entity.objects.filter(name="api").update(title="\u202bapi\u202c", description="\x93quoted\x94")
+
+    def test_it_is_shown_and_exported(self, program: Program, client_of: Callable[[Role], Client]) -> None:
+        assert read(program.send("GET", f"{ENTITIES}/api"))["title"] == "\u202bapi\u202c"
+        assert client_of(Role.EDITOR).get("/entities/api/edit").status_code == 200
+        exported = StringIO()
+        call_command("catalog", "export", stdout=exported)
+        assert "quoted" in exported.getvalue()
+
+    def test_an_edit_must_mend_it(self, program: Program) -> None:
+        refused = problem(program.send("PATCH", f"{ENTITIES}/api", {"tier": 1}), 422)
+        assert {error["field"] for error in refused["errors"]} == {"title", "description"}
+
+        mended = program.send("PATCH", f"{ENTITIES}/api", {"title": "api", "description": "quoted"})
+        assert (mended.status_code, read(mended)["title"]) == (200, "api")
+
+    def test_it_is_deleted(self, program: Program) -> None:
+        assert program.send("DELETE", f"{ENTITIES}/api").status_code == 204

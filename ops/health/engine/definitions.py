@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from core.secrets import open_sealed
+from core.text import STORED
 from ops.health.checks import KINDS
 from ops.health.checks.expectation import Expectation
 from ops.health.checks.kind import CheckKind, MemberKind
@@ -67,7 +68,7 @@ def prepare_check(row: Check) -> PreparedCheck:
     try:
         if kind is None:
             raise ValueError(f"there is no check kind {row.kind}")
-        parts["config"] = kind.Config.model_validate(row.config, context={"open": open_sealed})
+        parts["config"] = kind.Config.model_validate(row.config, context={"open": open_sealed, STORED: True})
         texts = row.conditions or kind.default_conditions
         parts["conditions"] = tuple(parse_condition(text, kind.placeholders) for text in texts)
         parts["degraded_conditions"] = tuple(

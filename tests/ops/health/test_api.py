@@ -375,3 +375,12 @@ def test_a_broker_that_is_down_does_not_delay_the_request(
         assert not release.is_set()
     finally:
         release.set()
+
+
+def test_a_check_stored_under_an_older_rule_for_texts_is_listed_and_deleted(send: Send, api: Entity) -> None:
+    created = create(send)
+    Check.objects.update(conditions=["[BODY].note == a\x85b"])
+
+    listed = read(send("GET", "/api/v1/checks"))
+    assert [item["conditions"] for item in listed["items"]] == [["[BODY].note == a\x85b"]]
+    assert send("DELETE", f"/api/v1/checks/{created['id']}").status_code == 204

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote_plus
 
 from pydantic import SecretStr
 
@@ -11,6 +12,8 @@ from core.text import STORED
 from core.validation import SUMMARY
 from ops.probing.config import KindConfig
 from ops.probing.secret_url import SecretUrl
+
+SHOWN_BELOW = 6
 
 type Path = tuple[str, ...]
 """Where a secret stands in the fields of a kind, such as ``("headers", "Authorization")``."""
@@ -68,6 +71,14 @@ def sealed_anew(stored: Any, config: type[KindConfig] | None) -> Any:
 def list_secrets(config: KindConfig) -> Iterator[tuple[Path, SecretStr]]:
     for name in type(config).model_fields:
         yield from _below(getattr(config, name), (name,))
+
+
+def secret_values(config: KindConfig) -> tuple[str, ...]:
+    """What must not be shown when a target sends it back: each secret as it is sent, decoded, and without its scheme;
+    none under ``SHOWN_BELOW`` characters, which stands in any text."""
+    values = {secret.get_secret_value() for _, secret in list_secrets(config)}
+    values |= {unquote_plus(value) for value in values} | {value.rpartition(" ")[2] for value in values}
+    return tuple(sorted((value for value in values if len(value) >= SHOWN_BELOW), key=len, reverse=True))
 
 
 def _below(value: object, path: Path) -> Iterator[tuple[Path, SecretStr]]:

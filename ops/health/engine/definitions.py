@@ -16,6 +16,7 @@ from ops.health.conditions import Condition, ConditionSyntaxError, parse_conditi
 from ops.health.domain import Thresholds
 from ops.health.exposition import render_labels
 from ops.health.models import Check
+from ops.probing.kept_secrets import secret_values
 
 KEPT_SECONDS = 300.0
 """An entry is read again after this time: the name of its entity may have changed without a new version."""
@@ -24,7 +25,7 @@ KEPT_SECONDS = 300.0
 @dataclass(frozen=True, slots=True)
 class PreparedCheck:
     """``labels`` are those of its series. ``defect`` says why a stored definition cannot be run, such as a kind whose
-    plugin is gone."""
+    plugin is gone. ``secrets`` are values that no message and no excerpt may show."""
 
     check_id: int
     uid: str
@@ -41,6 +42,7 @@ class PreparedCheck:
     config: Any = None
     conditions: tuple[Condition, ...] = ()
     degraded_conditions: tuple[Condition, ...] = ()
+    secrets: tuple[str, ...] = field(default=(), repr=False)
     defect: str = ""
 
     @property
@@ -69,6 +71,7 @@ def prepare_check(row: Check) -> PreparedCheck:
         if kind is None:
             raise ValueError(f"there is no check kind {row.kind}")
         parts["config"] = kind.Config.model_validate(row.config, context={"open": open_sealed, STORED: True})
+        parts["secrets"] = secret_values(parts["config"])
         texts = row.conditions or kind.default_conditions
         parts["conditions"] = tuple(parse_condition(text, kind.placeholders) for text in texts)
         parts["degraded_conditions"] = tuple(

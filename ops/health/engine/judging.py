@@ -1,16 +1,18 @@
 """From what a probe saw to an outcome and its reason: no database, no clock."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import structlog
 
 from core.durations import describe_duration_ms
+from core.redaction import REDACTED
 from core.telemetry.error_reports import report_error
 from ops.health.domain import turned_upside_down
 from ops.health.engine.definitions import PreparedCheck
 from ops.probing.body import Body
-from ops.probing.excerpts import clean_text, make_excerpt
+from ops.probing.excerpts import EXCERPT_BYTES, clean_text, make_excerpt
 from ops.probing.probe import Observation, ProbeFailed
 from ops.signals.domain import Status
 
@@ -58,7 +60,8 @@ def judge(check: PreparedCheck, seen: Seen) -> Judgement:
             judgement = _turn_upside_down(judgement)
         if judgement.outcome is Status.HEALTHY or isinstance(seen, EngineFault):
             return judgement
-        return judgement._replace(excerpt=_excerpt_of(seen))
+        excerpt = _excerpt_of(seen, check.secrets)
+        return judgement._replace(message=_hide(judgement.message, check.secrets), excerpt=excerpt)
     except Exception as error:
         log.exception("health.judging_failed", check=check.uid, kind=check.kind_name)
         report_error(error, transaction="health.judging")
@@ -112,8 +115,18 @@ def _turn_upside_down(judgement: Judgement) -> Judgement:
             return judgement
 
 
-def _excerpt_of(seen: Observation | ProbeFailed) -> str:
+def _excerpt_of(seen: Observation | ProbeFailed, secrets: Sequence[str]) -> str:
     answer: bytes | str = seen.excerpt
     if not answer and isinstance(seen, Observation) and isinstance(body := seen.values.get("BODY"), Body):
         answer = body.data
+    if secrets:  # before it is cut, so that no half of one is left
+        beginning = answer[: 2 * EXCERPT_BYTES]
+        answer = _hide(beginning if isinstance(beginning, str) else beginning.decode(errors="replace"), secrets)
     return make_excerpt(answer) if answer else ""
+
+
+def _hide(text: str, secrets: Sequence[str]) -> str:
+    """What the target says of our own secrets, such as a page that repeats the address that was asked for."""
+    for secret in secrets:
+        text = text.replace(secret, REDACTED)
+    return text

@@ -21,8 +21,12 @@ from entities.models import Entity
 from ops.health import services
 from ops.health.definition import document_of, parse_check
 from ops.health.engine.definitions import prepare_check
+from ops.health.engine.judging import judge
 from ops.health.models import Check
 from ops.journal.models import JournalEntry
+from ops.probing.body import Body
+from ops.probing.probe import Observation, ProbeFailed
+from ops.signals.domain import Status
 
 pytestmark = pytest.mark.django_db
 
@@ -49,6 +53,20 @@ def api() -> Entity:
 def check(editor: Principal, api: Entity) -> Check:
     saved = services.create_check(principal=editor, entity_ref="api", definition=parse_check(HTTP))
     return Check.objects.get(pk=saved.id)
+
+
+def test_what_a_target_sends_back_of_it_is_shown_to_nobody(check: Check) -> None:
+    Check.objects.update(conditions=["[BODY] == fine"])
+    check.refresh_from_db()
+    body = Body(b"x" * 1_990 + b" no entry for hush-5f3a")
+
+    judgement = judge(prepare_check(check), Observation(1_000, values={"BODY": body}))
+    failed = judge(prepare_check(check), ProbeFailed("receive", "not for hush-5f3a", excerpt=b"hush-5f3a"))
+
+    assert (judgement.outcome, failed.outcome) == (Status.UNHEALTHY, Status.UNHEALTHY)
+    for text in (judgement.message, judgement.excerpt, failed.message, failed.excerpt):
+        assert "hush" not in text
+    assert failed.message == "not for [redacted]"
 
 
 @pytest.fixture

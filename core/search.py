@@ -42,6 +42,11 @@ def holds_word(text: str, words: Sequence[str]) -> bool:
     return any(word.lower() in text.lower() for word in words)
 
 
+def holds_words(text: str, words: Sequence[str]) -> bool:
+    """As ``matching``, of what is no row."""
+    return all(word.lower() in text.lower() for word in words)
+
+
 def matching(text: str, *fields: str) -> Q:
     """Rows of which each word of ``text`` is in one of ``fields``; all rows for a text without a word."""
     found = Q()

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from core.errors import NotFound
 from core.pagination import Page
 from core.permissions import Principal
+from core.search import holds_words, words_of
 from core.templatetags.display import since, until
 from entities.filters import EVERY_ENTITY, EntityFilter
 from ops.breakers.domain import RANKS, STATUSES, TROUBLED, BreakerState
@@ -73,7 +74,7 @@ def list_breakers(query: QueryDict, *, path: str, principal: Principal) -> dict[
     owner = read_kept(query)
     own = own_breakers(principal=principal)
     leaves_out_ours = bool(entity) or kind == "fleet" or owner != EVERY_ENTITY  # they belong to no entity
-    found = [] if leaves_out_ours else [row for row in own.rows if q.lower() in row.name.lower()]
+    found = [] if leaves_out_ours else [row for row in own.rows if holds_words(row.name, words_of(q))]
     counts: Counter[str] = Counter(row.state for row in found)
     listing: dict[str, Any] = {"breakers": (), "list": None}
     if kind != "ours":

@@ -30,7 +30,7 @@ type _Columns = tuple[int, str, str, str | None, str, int]
 
 
 class _Catalogue(NamedTuple):
-    """Of each entity what its row says, but for its status. ``edition`` is the number of the last audit entry."""
+    """Of each entity what its row says, but for its status. ``edition`` changes with every edit, as each is audited."""
 
     edition: Edition
     columns: Sequence[_Columns]
@@ -117,7 +117,6 @@ def _read_edition() -> Edition:
 
 
 def _read_catalogue(edition: Edition) -> _Catalogue:
-    """Every edit is audited: without a new entry the catalogue is what it was."""
     entities = dict[int, tuple[str, bool]]()
     names = ("id", "uid", "name", "team__name", "kind", "tier", "lifecycle", "environment", "labels")
     columns: list[_Columns] = []

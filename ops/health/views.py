@@ -9,11 +9,18 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from core.authentication import request_principal
+from core.errors import Conflict
 from core.pages import acted
 from core.permissions import Permission, requires
 from ops.health.form_views import find_check
-from ops.health.selectors import find_ping_key
-from ops.health.services import delete_check, pause_check, resume_check, rotate_ping_key, run_check_now
+from ops.health.services import (
+    create_ping_key,
+    delete_check,
+    pause_check,
+    resume_check,
+    rotate_ping_key,
+    run_check_now,
+)
 
 
 @requires(Permission.CATALOG_EDIT)
@@ -54,13 +61,16 @@ def check_resume(request: HttpRequest, uid: str) -> HttpResponse:
 @requires(Permission.CATALOG_EDIT)
 @require_POST
 def entity_ping_key(request: HttpRequest, name: str) -> HttpResponse:
-    """Its first key, or another. As that one leads nowhere from then on, it takes the entity's name in ``confirm``."""
+    """Its first key; with the entity's name in ``confirm`` another, as the one that it has leads nowhere then."""
     principal = request_principal(request)
-    is_first = find_ping_key(principal=principal, entity_ref=name) is None
-    if not is_first and request.POST.get("confirm", "").strip() != name:
+    if request.POST.get("confirm", "").strip() == name:
+        rotate_ping_key(principal=principal, entity_ref=name)
+        return acted(request, f"The heartbeats of {name} have a new ping key")
+    try:
+        create_ping_key(principal=principal, entity_ref=name)
+    except Conflict:
         return HttpResponse(f"Type {name} to confirm", status=422, content_type="text/plain")
-    rotate_ping_key(principal=principal, entity_ref=name)
-    return acted(request, f"The heartbeats of {name} have {'a' if is_first else 'a new'} ping key")
+    return acted(request, f"The heartbeats of {name} have a ping key")
 
 
 def _act(request: HttpRequest, uid: str, service: Callable[..., Any], message: str) -> HttpResponse:

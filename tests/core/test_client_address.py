@@ -32,6 +32,10 @@ def test_without_a_trusted_proxy_it_is_the_peer_whatever_it_says(peer: str, addr
         ("10.9.9.9, 198.51.100.1", "198.51.100.1"),
         ("", "192.0.2.7"),
         ("198.51.100.1, <script>", ""),
+        ("10.9.9.9, 198.51.100.1:4711", "198.51.100.1"),
+        ("[2001:db8::1]:4711", "2001:db8::1"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("[::1", ""),
     ],
 )
 def test_behind_a_trusted_proxy_it_is_the_last_that_the_proxy_names(proxy: None, forwarded: str, address: str) -> None:

@@ -11,12 +11,13 @@ from ops.health.services.definitions import (
 from ops.health.services.encryption import encrypt_secrets
 from ops.health.services.lifecycle import CheckLifecycle
 from ops.health.services.operations import pause_check, resume_check, run_check_now
-from ops.health.services.ping_keys import delete_ping_key, rotate_ping_key
+from ops.health.services.ping_keys import create_ping_key, delete_ping_key, rotate_ping_key
 
 __all__ = [
     "CheckLifecycle",
     "CheckVersion",
     "create_check",
+    "create_ping_key",
     "delete_check",
     "delete_ping_key",
     "encrypt_secrets",

@@ -3,13 +3,26 @@
 import secrets
 
 from core.audit import record_action
+from core.errors import Conflict
 from core.permissions import Permission, Principal
 from core.revision import changing, mark_changed
 from entities.lifecycle import lock_catalogue
+from entities.models import Entity
 from entities.selectors import find_entity
 from ops.health.models import PingKey
 
 _KEY_BYTES = 16
+
+
+@changing()
+def create_ping_key(*, principal: Principal, entity_ref: str) -> str:
+    """Give the entity its first key. Raises ``NotFound``, and ``Conflict`` for one that has a key."""
+    principal.require(Permission.CATALOG_EDIT)
+    lock_catalogue()
+    entity = find_entity(entity_ref)
+    if PingKey.objects.filter(pk=entity.pk).exists():
+        raise Conflict(f"{entity.name} has a ping key already")
+    return _give_key(principal, entity, "ping_key.create")
 
 
 @changing()
@@ -20,11 +33,7 @@ def rotate_ping_key(*, principal: Principal, entity_ref: str) -> str:
     """
     principal.require(Permission.CATALOG_EDIT)
     lock_catalogue()
-    entity = find_entity(entity_ref)
-    key = secrets.token_urlsafe(_KEY_BYTES)
-    PingKey.objects.update_or_create(entity=entity, defaults={"key": key})
-    _record(principal, "ping_key.rotate", entity.uid, entity.name)
-    return key
+    return _give_key(principal, find_entity(entity_ref), "ping_key.rotate")
 
 
 @changing()
@@ -35,6 +44,13 @@ def delete_ping_key(*, principal: Principal, entity_ref: str) -> None:
     entity = find_entity(entity_ref)
     if PingKey.objects.filter(pk=entity.pk).delete()[0]:
         _record(principal, "ping_key.delete", entity.uid, entity.name)
+
+
+def _give_key(principal: Principal, entity: Entity, action: str) -> str:
+    key = secrets.token_urlsafe(_KEY_BYTES)
+    PingKey.objects.update_or_create(entity=entity, defaults={"key": key})
+    _record(principal, action, entity.uid, entity.name)
+    return key
 
 
 def _record(principal: Principal, action: str, uid: str, name: str) -> None:

@@ -19,7 +19,7 @@ from ops.breakers.selectors.counts import open_count
 from ops.dashboard.blindness import Blindness, find_blindness
 from ops.dashboard.kept_filters import kept_address
 from ops.dashboard.standing import read_fleet
-from ops.errors.selectors import new_group_count
+from ops.errors.selectors import troubled_group_count
 from ops.signals.domain import Signal
 from ops.statuses.selectors import verdict
 
@@ -37,7 +37,7 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class Frame:
     """``counts`` are entities by status; ``now_ms`` is the server's clock, for the ticking times of the page;
-    ``new_errors`` counts open groups that were first seen in the last day, ``open_breakers`` those of the fleet."""
+    ``errors_in_trouble`` counts groups, ``open_breakers`` those of the fleet."""
 
     counts: Mapping[str, int]
     checks_in_trouble: int
@@ -45,7 +45,7 @@ class Frame:
     last_result_at: dt.datetime | None
     now_ms: int
     blind: Blindness | None
-    new_errors: int = 0
+    errors_in_trouble: int = 0
     open_breakers: int = 0
 
     @property
@@ -109,7 +109,7 @@ def read_frame(own: Mapping[int, EntityStatus] | None = None, *, blind: Blindnes
         last_result_at=summary.newest_result_at,
         now_ms=now_ms(),
         blind=blind,
-        new_errors=new_group_count(),
+        errors_in_trouble=troubled_group_count(),
         open_breakers=open_count(),
     )
 

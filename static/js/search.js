@@ -115,7 +115,7 @@ part("again")?.addEventListener("click", () => {
 });
 
 function fail() {
-  if (!holdsFocus()) return;
+  if (panel.hidden) return;
   show("failed");
   said.textContent = "The search does not answer";
 }
@@ -123,9 +123,9 @@ function fail() {
 field?.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
   asked = ctx;
 });
-// An answer that comes when the field is empty again, or was left, is dropped.
+// An answer that comes when the field is empty again, or the panel was closed, is dropped.
 field?.addEventListener("htmx:before:swap", (event) => {
-  if (!field.value.trim() || !holdsFocus()) event.preventDefault();
+  if (!field.value.trim() || panel.hidden) event.preventDefault();
 });
 field?.addEventListener("htmx:after:swap", () => {
   if (!found.firstElementChild) return;

@@ -14,7 +14,7 @@ from ops.errors.selectors.groups import (
 )
 from ops.errors.selectors.keys import KeyRow, key_rows
 from ops.errors.selectors.signals import ErrorSignals
-from ops.errors.selectors.totals import TREND_HOURS, ErrorTotals, error_totals, new_group_count
+from ops.errors.selectors.totals import TREND_HOURS, ErrorTotals, error_totals, troubled_group_count
 
 __all__ = [
     "MAX_LIMIT",
@@ -34,7 +34,7 @@ __all__ = [
     "group_rows",
     "key_rows",
     "last_seen_ms",
-    "new_group_count",
     "newest_event_id",
     "state_counts",
+    "troubled_group_count",
 ]

@@ -44,11 +44,9 @@ def error_totals(*, owner: EntityFilter = EVERY_ENTITY) -> ErrorTotals:
     return ErrorTotals(**counts, last_hour=events_in_last_hour(hourly, now), hourly=hourly)
 
 
-def new_group_count() -> int:
-    """Open groups that were first seen in the last day."""
-    since = now_ms() - 86_400_000
-    # The second condition follows from the first, and has an index.
-    return watched_groups().filter(state=GroupState.OPEN, first_seen_ms__gt=since, last_seen_ms__gt=since).count()
+def troubled_group_count() -> int:
+    """Open groups that make their entity degraded."""
+    return watched_groups().filter(trouble__gt="", state=GroupState.OPEN).count()
 
 
 def trends_of(group_ids: Sequence[int], *, hours: int = TREND_HOURS) -> Mapping[int, tuple[int, ...]]:

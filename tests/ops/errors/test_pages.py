@@ -179,9 +179,10 @@ def test_a_poll_draws_again_only_when_an_event_came(client_of: ClientOf, report:
     assert client.get(url, headers=live).status_code == 200
 
 
-def test_the_rail_counts_groups_that_are_new(client_of: ClientOf, report: Report) -> None:
+def test_the_rail_counts_groups_that_are_trouble(client_of: ClientOf, report: Report) -> None:
     (group,) = report(event())
-    client = client_of(Role.VIEWER)
-    assert '1<span class="vh"> new in the last day' in page(client, "/")
-    ErrorGroup.objects.filter(pk=group.pk).update(first_seen_ms=now_ms() - 2 * 86_400_000)
-    assert "new in the last day" not in page(client, "/")
+    client, counted = client_of(Role.VIEWER), r'Errors\s+<span class="rail-count" data-tone="degraded">1<'
+    ErrorGroup.objects.filter(pk=group.pk).update(trouble="new")
+    assert re.search(counted, page(client, "/"))
+    ErrorGroup.objects.filter(pk=group.pk).update(trouble="")
+    assert not re.search(counted, page(client, "/"))

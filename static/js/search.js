@@ -108,10 +108,16 @@ document.addEventListener("pointerdown", (event) => {
   if (!panel?.hidden && !form.contains(event.target)) close();
 });
 
+const ask = () => field.dispatchEvent(new CustomEvent("again"));
+
 part("again")?.addEventListener("click", () => {
   show("busy");
   field.focus();
-  field.dispatchEvent(new CustomEvent("again"));
+  ask();
+});
+// What was typed before htmx listened was not heard.
+document.addEventListener("htmx:after:process", ({ target }) => {
+  if (target === document.body && field && holdsFocus() && field.value !== field.defaultValue) ask();
 });
 
 function fail() {

@@ -131,6 +131,17 @@ def test_a_search_that_fails_says_so_and_can_be_tried_again(sign_in: SignIn) -> 
     assert focused(page) == "search"
 
 
+def test_what_is_typed_before_the_page_is_ready_is_found_as_well(sign_in: SignIn) -> None:
+    add_fleet()
+    visitor = sign_in(Role.VIEWER)
+    page = visitor.page
+    # htmx begins in a timer without a delay.
+    page.add_init_script("const later = setTimeout; setTimeout = (act, ms = 800, ...rest) => later(act, ms, ...rest)")
+    page.goto(f"{visitor.base}/")
+
+    type_search(page, "pay")
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, PHONE])
 def test_the_open_panel_is_accessible_and_fits(theme: str, width: int, sign_in: SignIn) -> None:

@@ -47,7 +47,7 @@ class PreparedCheck:
 
     @property
     def expectation(self) -> Expectation | None:
-        return self.kind.expectation(self.config) if self.kind is not None else None
+        return None if self.kind is None or self.config is None else self.kind.expectation(self.config)
 
     @property
     def members(self) -> tuple[str, ...]:

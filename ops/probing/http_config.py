@@ -104,10 +104,11 @@ type HeaderValue = Annotated[
     PlainValidator(_read_header_value, json_schema_input_type=str),
     PlainSerializer(_write_header_value),
 ]
+_BASIC_USER = r"[^:\x00-\x1f]+"
 type BasicUser = Annotated[
     str,
-    AfterValidator(spelled(r"[^:\x00-\x1f]+", "must not be empty, nor hold a colon or control characters")),
-    Field(max_length=256),
+    AfterValidator(spelled(_BASIC_USER, "must not be empty, nor hold a colon or control characters")),
+    Field(max_length=256, json_schema_extra={"pattern": f"^{_BASIC_USER}$"}),
 ]
 type Headers = Annotated[dict[str, HeaderValue], Field(max_length=50), AfterValidator(_validate_headers)]
 

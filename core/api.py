@@ -13,7 +13,7 @@ from core.api_auth import DenyUndeclared
 from core.api_input import JsonParser
 from core.errors import FieldError, QuarterdeckError, ValidationFailed
 from core.problems import Problem, problem_of, respond
-from core.validation import ERRORS_SHOWN, SUMMARY, clean_message
+from core.validation import ERRORS_SHOWN, SUMMARY, message_of
 from entities.api import router as entities_router
 from ops.api import router as ops_router
 
@@ -47,9 +47,7 @@ def _domain_error(request: HttpRequest, error: QuarterdeckError) -> HttpResponse
 
 @api.exception_handler(NinjaValidationError)
 def _invalid(request: HttpRequest, error: NinjaValidationError) -> HttpResponse:
-    fields = tuple(
-        FieldError(_field_path(item["loc"]), clean_message(item["msg"])) for item in error.errors[:ERRORS_SHOWN]
-    )
+    fields = tuple(FieldError(_field_path(item["loc"]), message_of(item)) for item in error.errors[:ERRORS_SHOWN])
     return respond(request, problem_of(ValidationFailed(SUMMARY, errors=fields)))
 
 

@@ -2,6 +2,7 @@
 that turns the direction of the text around it (UAX #9: embeddings, overrides, isolates), which shows another text."""
 
 import re
+from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo
@@ -32,6 +33,18 @@ def _check_text(value: str, info: ValidationInfo) -> str:
     if not _is_stored(info) and _TEXT.fullmatch(value) is None:
         raise ValueError("must not hold control characters other than tab and line break")
     return value
+
+
+def spelled(pattern: str, words: str) -> Callable[[str], str]:
+    """A check that a text matches the pattern as a whole; ``words`` tell people what it allows."""
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if compiled.fullmatch(value) is None:
+            raise ValueError(words)
+        return value
+
+    return check
 
 
 Line = Annotated[str, AfterValidator(_check_line), Field(json_schema_extra={"pattern": LINE_PATTERN})]

@@ -6,13 +6,14 @@ from typing import Annotated
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from core.audit import record_action
 from core.authentication import hash_token, new_token_secret
 from core.errors import Conflict, FieldError, NotFound, ValidationFailed
 from core.models import ApiToken
 from core.permissions import Permission, Principal, Role
+from core.text import spelled
 from core.validation import parse_model
 
 LIFETIME_MAX = dt.timedelta(days=3650)
@@ -21,7 +22,15 @@ LIFETIME_MAX = dt.timedelta(days=3650)
 class TokenDefinition(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    name: Annotated[
+        str,
+        AfterValidator(
+            spelled(
+                r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}",
+                "must be 1 to 64 letters, digits, dots, _ and -, and begin with a letter or a digit",
+            )
+        ),
+    ]
     role: Role
 
 

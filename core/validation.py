@@ -14,13 +14,44 @@ ERRORS_SHOWN = 50
 
 def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
     return tuple(
-        FieldError(field=".".join(str(part) for part in item["loc"]) or "body", message=clean_message(item["msg"]))
-        for item in error.errors(include_url=False, include_input=False, include_context=False)[:ERRORS_SHOWN]
+        FieldError(field=".".join(str(part) for part in item["loc"]) or "body", message=message_of(item))
+        for item in error.errors(include_url=False)[:ERRORS_SHOWN]
     )
 
 
-def clean_message(message: str) -> str:
+def message_of(item: Mapping[str, Any]) -> str:
+    """What one of pydantic's errors says, in words for people who know nothing of Python's types."""
+    match item["type"]:
+        case "too_long" | "too_short" | "string_too_long" | "string_too_short":
+            return _length_message(item)
+        case "list_type" | "tuple_type" | "set_type" | "frozen_set_type":
+            return "Input should be a list"
+        case "dict_type" | "model_type" | "model_attributes_type":
+            return "Input should be an object with named fields"
+        case "int_parsing_size":
+            return "The number is too large"
+        case "int_type" if _is_large_whole(item.get("input")):
+            return "The number is too large"
+        case "int_type" | "int_parsing" | "int_from_float":
+            return "Input should be a whole number"
+    message: str = item["msg"]
     return message.removeprefix("Value error, ")
+
+
+def _length_message(item: Mapping[str, Any]) -> str:
+    """A text that a function looked at first is a ``Value`` of ``items`` to pydantic."""
+    context, given = item["ctx"], item.get("input")
+    is_text = item["type"].startswith("string") or (
+        context["field_type"] == "Value" and not isinstance(given, (list, tuple, dict))
+    )
+    limit = context.get("max_length", context.get("min_length"))
+    unit = ("character" if is_text else "item") + ("" if limit == 1 else "s")
+    return f"Should have at {'most' if 'max_length' in context else 'least'} {limit} {unit}"
+
+
+def _is_large_whole(value: object) -> bool:
+    """A whole number over 64 bits is a float by the time that it was read as JSON."""
+    return isinstance(value, float) and value.is_integer() and abs(value) >= 2**63
 
 
 def parse_model[M: BaseModel](model: type[M], data: Mapping[str, Any]) -> M:

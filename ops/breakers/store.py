@@ -52,8 +52,8 @@ class Taken:
 
 
 @transaction.atomic
-def ensure_breakers(news: Sequence[News], *, now_ms: int) -> None:
-    """Create the breakers that the news tell of, as far as their entities have room for them.
+def ensure_breakers(news: Sequence[News], *, now_ms: int) -> set[_Key]:
+    """Create the breakers that the news tell of, and return those for which their entities have no room.
 
     Before any row is locked, as the catalogue does: no entity may go meanwhile, and nobody else fill the room.
     """
@@ -61,28 +61,32 @@ def ensure_breakers(news: Sequence[News], *, now_ms: int) -> None:
     known = _named(FleetBreaker.objects.all(), kinds.keys())
     missing = [key for key in kinds if key not in known]
     if not missing:
-        return
+        return set()
     lock_catalogue()
     entities = Entity.objects.filter(pk__in={entity_id for entity_id, _ in missing})
     room = dict.fromkeys(entities.values_list("pk", flat=True), BREAKERS_PER_ENTITY_MAX)
     counts = FleetBreaker.objects.filter(entity_id__in=room).order_by().values_list("entity_id")
     for entity_id, count in counts.annotate(Count("id")):
         room[entity_id] -= count
-    new = []
+    new, full = [], set[_Key]()
     for entity_id, name in missing:
-        if room.get(entity_id, 0) > 0:
+        if room.get(entity_id, 0) <= 0:
+            full.add((entity_id, name))
+        else:
             room[entity_id] -= 1
             kind = kinds[entity_id, name]
             new.append(FleetBreaker(entity_id=entity_id, name=name, kind=kind, since_ms=now_ms, fresh_until_ms=now_ms))
     FleetBreaker.objects.bulk_create(new, ignore_conflicts=True)
+    return full
 
 
 @dataclass(slots=True)
 class Placed:
     """News in their places, with their breakers locked; ``write`` stores them and belongs at the end of the
-    transaction: it takes the platform's next number."""
+    transaction: it takes the platform's next number. ``missing`` are breakers that are not there."""
 
     taken: Taken = field(default_factory=Taken)
+    missing: set[_Key] = field(default_factory=set)
     writing: Writing | None = None
     breakers: Collection[FleetBreaker] = ()
     instances: Collection[BreakerInstance] = ()
@@ -94,8 +98,15 @@ class Placed:
 
 @transaction.atomic
 def take_news(news: Sequence[News], *, now_ms: int) -> Taken:
-    """``place_news``, and write them."""
-    placed = place_news(news, now_ms=now_ms)
+    """``ensure_breakers``, ``place_news``, and write them. A breaker that is deleted between the two is made again."""
+    full = ensure_breakers(news, now_ms=now_ms)
+    with transaction.atomic():
+        placed = place_news(news, now_ms=now_ms)
+        if deleted := placed.missing - full:
+            transaction.set_rollback(True)  # nothing is written yet; rows are locked after the catalogue, so let go
+    if deleted:
+        ensure_breakers(news, now_ms=now_ms)
+        placed = place_news(news, now_ms=now_ms)
     placed.write()
     return placed.taken
 
@@ -111,7 +122,7 @@ def place_news(news: Sequence[News], *, now_ms: int, complete: Collection[int] =
     gone = _breakers_not_told(told, complete)
     if not (news or gone):
         return Placed()
-    taken, writing = Taken(), Writing(now_ms)
+    taken, writing, missing = Taken(), Writing(now_ms), set[_Key]()
     locked = _lock({(item.entity_id, item.sighting.breaker) for item in news}, gone)
     breakers = {(breaker.entity_id, breaker.name): breaker for breaker in locked}
     instances = _instances_of([breaker.pk for breaker in locked])
@@ -127,6 +138,7 @@ def place_news(news: Sequence[News], *, now_ms: int, complete: Collection[int] =
         item = news[index]
         breaker = breakers.get((item.entity_id, item.sighting.breaker))
         if breaker is None:
+            missing.add((item.entity_id, item.sighting.breaker))
             taken.over_limit.append(index)
             continue
         key = (breaker.pk, item.sighting.instance)
@@ -142,7 +154,7 @@ def place_news(news: Sequence[News], *, now_ms: int, complete: Collection[int] =
         else:
             _follow(known, item, writing)
             writing.changed[key] = known
-    return Placed(taken, writing, locked, instances.values())
+    return Placed(taken, missing, writing, locked, instances.values())
 
 
 @transaction.atomic

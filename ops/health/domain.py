@@ -163,3 +163,8 @@ def ping_deadline(expected_ms: int, runs: Runs, *, grace_ms: int, now_ms: int) -
     """
     ends = (started + grace_ms for started in runs.values())
     return min([expected_ms, *(end for end in ends if end > now_ms)])
+
+
+def find_overdue_run(runs: Runs, *, deadline_ms: int, grace_ms: int) -> int | None:
+    """When the run started that made the deadline, if one did."""
+    return next((started for started in runs.values() if started + grace_ms == deadline_ms), None)

@@ -23,6 +23,7 @@ from pydantic_core import PydanticCustomError
 from core.egress import Endpoint
 from core.redaction import REDACTED, is_secret_name, redact
 from core.secrets import MASK, mask_sealed
+from core.text import spelled
 from ops.probing.config import KindConfig
 from ops.probing.fields import Secret, open_secret, write_secret
 from ops.probing.http_request import Request
@@ -103,6 +104,12 @@ type HeaderValue = Annotated[
     PlainValidator(_read_header_value, json_schema_input_type=str),
     PlainSerializer(_write_header_value),
 ]
+_BASIC_USER = r"[^:\x00-\x1f]+"
+type BasicUser = Annotated[
+    str,
+    AfterValidator(spelled(_BASIC_USER, "must not be empty, nor hold a colon or control characters")),
+    Field(max_length=256, json_schema_extra={"pattern": f"^{_BASIC_USER}$"}),
+]
 type Headers = Annotated[dict[str, HeaderValue], Field(max_length=50), AfterValidator(_validate_headers)]
 
 
@@ -117,7 +124,7 @@ class RequestConfig(KindConfig):
         examples=["Accept: application/json"],
         json_schema_extra={"advanced": True},
     )
-    basic_user: Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^:\x00-\x1f]+$")] | None = Field(
+    basic_user: BasicUser | None = Field(
         None, title="User", description="Of HTTP basic authentication.", json_schema_extra={"advanced": True}
     )
     basic_password: Secret | None = Field(None, title="Password", json_schema_extra={"advanced": True})

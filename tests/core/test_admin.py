@@ -38,7 +38,11 @@ def test_a_token_is_shown_once_and_not_kept_by_the_browser(client: Client) -> No
 
 @pytest.mark.parametrize(
     ("fields", "message"),
-    [({"name": "taken"}, "used before"), ({"name": "a b"}, "pattern"), ({"lifetime": "soon"}, "expected a duration")],
+    [
+        ({"name": "taken"}, "used before"),
+        ({"name": "a b"}, "1 to 64 letters"),
+        ({"lifetime": "soon"}, "expected a duration"),
+    ],
 )
 def test_what_is_wrong_with_a_token_stands_in_the_form(client: Client, fields: dict[str, str], message: str) -> None:
     create_token(principal=system_principal("tester"), name="taken", role="viewer")

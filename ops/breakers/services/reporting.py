@@ -1,6 +1,5 @@
 """Taking reports of programs."""
 
-from django.db import transaction
 from pydantic import ValidationError
 
 from core.clock import database_now_ms
@@ -11,7 +10,7 @@ from entities.domain import is_entity_uid
 from entities.models import Entity
 from ops.breakers.domain import Sighting
 from ops.breakers.reports import AHEAD_MS_MAX, BATCH_MAX, RawReports, Report, ReportError, ReportOutcome
-from ops.breakers.store import News, ensure_breakers, take_news
+from ops.breakers.store import News, take_news
 
 KIND = "report"
 
@@ -45,9 +44,7 @@ def take_reports(*, principal: Principal, reports: RawReports) -> ReportOutcome:
             errors.append(refused)
         else:
             news[index] = News(entity_id, KIND, sighting)
-    with transaction.atomic():
-        ensure_breakers(list(news.values()), now_ms=now)
-        taken = take_news(list(news.values()), now_ms=now)
+    taken = take_news(list(news.values()), now_ms=now)
     indexes = list(news)
     full = "the entity has as many breakers or instances as are kept"
     errors += [ReportError(indexes[place], "over_limit", "breaker", full) for place in taken.over_limit]

@@ -4,9 +4,10 @@ import asyncio
 from functools import cached_property
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue
 
 from core.egress import Endpoint
+from core.text import spelled
 from ops.breakers.domain import KNOWN_STATES, BreakerState
 from ops.breakers.sources.mapped_page import PageMapping, read_breakers
 from ops.breakers.sources.source import Survey
@@ -18,8 +19,17 @@ from ops.probing.probe import ProbeContext, ProbeFailed
 INLINE_CHARACTERS = 65_536
 """A longer page is read in a thread."""
 
-MetricName = Annotated[str, Field(max_length=200, pattern=r"^([a-zA-Z_:][a-zA-Z0-9_:]*)?$")]
-LabelName = Annotated[str, Field(max_length=100, pattern=r"^([a-zA-Z_][a-zA-Z0-9_]*)?$")]
+_METRIC, _LABEL = "([a-zA-Z_:][a-zA-Z0-9_:]*)?", "([a-zA-Z_][a-zA-Z0-9_]*)?"
+MetricName = Annotated[
+    str,
+    AfterValidator(spelled(_METRIC, "must be letters, digits, _ and :, and not begin with a digit")),
+    Field(max_length=200, json_schema_extra={"pattern": f"^{_METRIC}$"}),
+]
+LabelName = Annotated[
+    str,
+    AfterValidator(spelled(_LABEL, "must be letters, digits and _, and not begin with a digit")),
+    Field(max_length=100, json_schema_extra={"pattern": f"^{_LABEL}$"}),
+]
 StateWord = Literal["closed", "open", "half_open", "forced_open", "disabled", "metrics_only"]
 _ADVANCED: dict[str, JsonValue] = {"advanced": True}
 _RESILIENCE4J = "resilience4j_circuitbreaker_"

@@ -4,6 +4,7 @@ It reads where they stand and dials nobody. A member that is missing, paused or 
 composite unless the others decide it already.
 """
 
+import re
 from collections import Counter
 from typing import Annotated, ClassVar, Literal
 
@@ -60,8 +61,15 @@ class CompositeConfig(KindConfig):
 
     @field_validator("need", mode="before")
     @classmethod
-    def _read_number(cls, value: object) -> object:
-        return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+    def _read_need(cls, value: object) -> object:
+        """One error, where a union would have one of each kind."""
+        if isinstance(value, str):
+            if value in {"all", "any"}:
+                return value
+            value = int(value) if re.fullmatch("[0-9]{1,6}", value) else value
+        if type(value) is int and 1 <= value <= MEMBERS_MAX:
+            return value
+        raise ValueError(f"expected all, any or a number from 1 to {MEMBERS_MAX}")
 
     @field_validator("need")
     @classmethod

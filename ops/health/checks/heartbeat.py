@@ -1,7 +1,8 @@
 """``heartbeat``: the target reports by itself, to its ping address; silence past its time and grace is the failure.
 
 The ping address takes ``/start``, ``/fail``, ``/log`` and an exit status as Healthchecks does. The engine probes a
-heartbeat only when its deadline passed, so a probe always tells of silence.
+heartbeat only when its deadline passed, so a probe always tells of silence: of a run that did not end, or of a
+ping that did not come.
 """
 
 from functools import cache
@@ -10,18 +11,20 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, model_validator
 
+from core.clock import from_ms
 from core.durations import describe_duration_ms
 from core.egress import Endpoint
 from core.text import Line
 from ops.health.checks.expectation import Expectation, cron_period_ms
+from ops.health.checks.kind import CheckContext
 from ops.probing.config import KindConfig, Presentation
 from ops.probing.fields import Duration, between
-from ops.probing.probe import Observation, ProbeContext, ProbeFailed
+from ops.probing.probe import Observation, ProbeFailed
 
 BOUNDS_MS = (1_000, 400 * 86_400_000)
 """Of period and grace: a yearly job, and a month for it to be late."""
 
-PERIOD_MS = 86_400_000
+DAY_MS = PERIOD_MS = 86_400_000
 CRON_FIELDS = 5
 
 
@@ -110,10 +113,13 @@ class HeartbeatKind:
             return Expectation(config.period, config.grace)
         return Expectation(cron_period_ms(config.cron, config.timezone), config.grace, config.cron, config.timezone)
 
-    async def probe(self, config: HeartbeatConfig, context: ProbeContext) -> Observation:  # noqa: ARG002
+    async def probe(self, config: HeartbeatConfig, context: CheckContext) -> Observation:
+        grace = describe_duration_ms(config.grace)
+        if (began := context.overdue_run_ms) is not None:
+            is_same_day = began // DAY_MS == (began + config.grace) // DAY_MS
+            at = from_ms(began).strftime("%H:%M:%S" if is_same_day else "%d %b, %H:%M:%S")
+            raise ProbeFailed("deadline", f"the run that began at {at} UTC did not end within {grace}")
         often = f"every {describe_duration_ms(config.period)}"
         if config.cron is not None:
             often = f"at {config.cron} {config.timezone}"
-        raise ProbeFailed(
-            "deadline", f"no ping in time: expected one {often}, with {describe_duration_ms(config.grace)} of grace"
-        )
+        raise ProbeFailed("deadline", f"no ping in time: expected one {often}, with {grace} of grace")

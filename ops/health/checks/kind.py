@@ -27,10 +27,12 @@ class MemberStanding:
 @dataclass(frozen=True, slots=True)
 class CheckContext(ProbeContext):
     """``standings`` are those of the checks that a ``MemberKind`` asked for, by their names ``entity/check``; one that
-    does not exist is not among them.
+    does not exist is not among them. ``overdue_run_ms`` is when the run began whose end a kind that waits did not hear
+    of in time; None when it is a sign of life that did not come.
     """
 
     standings: Mapping[str, MemberStanding] = MappingProxyType({})
+    overdue_run_ms: int | None = None
 
 
 class CheckKind(Kind, Protocol):

@@ -1,10 +1,11 @@
 """From text to tree."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from ops.health.conditions.pattern import Pattern, PatternSyntaxError, parse_pattern
 from ops.health.conditions.tree import ORDERS, AnyOf, Condition, Literal, Operand, Placeholder, parse_number
+from ops.probing.http_fetch import HTTP_PLACEHOLDERS
 
 MAX_LENGTH = 1_000
 OPTIONS_MAX = 100
@@ -27,6 +28,8 @@ _STEP = re.compile(
 _ESCAPED = re.compile(r"\\(.)")
 _QUOTED_KEY = re.compile(r"""\[(["'])(?:\\.|(?!\1)[^\\])*\1\]""")
 _FUNCTION = re.compile(r"(len|has|pat|any)\(")
+_STRAY_SIGN = re.compile(rf"(?:^|(?<=\s))(?:{'|'.join(_SIGNS)}|=)(?=\s|$)")
+_ALWAYS_NUMBERS = frozenset({"RESPONSE_TIME", "CERTIFICATE_EXPIRATION"})
 
 
 def parse_condition(text: str, placeholders: Collection[str]) -> Condition:
@@ -36,8 +39,11 @@ def parse_condition(text: str, placeholders: Collection[str]) -> Condition:
     sign, start = _find_sign(text)
     left = _parse_operand(text, 0, start, placeholders)
     right = _parse_operand(text, start + len(sign), len(text), placeholders)
+    sides = ((left, 0), (right, _skip_blanks(text, start + len(sign))))
     if sign in ORDERS:
-        _require_numbers(sign, ((left, 0), (right, start + len(sign))))
+        _require_numbers(sign, sides)
+    else:
+        _require_comparable(sides, placeholders)
     if _reads_each(left) and _reads_each(right):
         raise ConditionSyntaxError("[*] stands on one side only", start + len(sign))
     if not any(_reads_placeholder(operand) for operand in (left, right)):
@@ -100,7 +106,11 @@ def _parse_operand(text: str, start: int, end: int, placeholders: Collection[str
         return _parse_function(found[1], text, start, start + len(raw), placeholders)
     if _PLACEHOLDER.match(raw):
         return _parse_placeholder(raw, start, placeholders, text=raw)
-    return _parse_literal(raw)
+    return _parse_literal(raw, start)
+
+
+def _skip_blanks(text: str, position: int) -> int:
+    return len(text) - len(text[position:].lstrip())
 
 
 def _parse_function(name: str, text: str, start: int, end: int, placeholders: Collection[str]) -> Operand:
@@ -167,16 +177,52 @@ def _read_step(step: re.Match[str]) -> str | int | None:
     return step["key"] if step["key"] is not None else _ESCAPED.sub(r"\1", step["quoted"])
 
 
-def _parse_literal(raw: str) -> Literal:
+def _parse_literal(raw: str, start: int) -> Literal:
     if len(raw) >= 2 and raw[0] == raw[-1] and raw[0] in "\"'":
         return Literal(text=raw[1:-1], number=None)
+    if stray := _STRAY_SIGN.search(raw):
+        raise ConditionSyntaxError(
+            f"expected one comparison; a text with {stray[0]} in it stands in quotes", start + stray.start()
+        )
     return Literal(text=raw, number=parse_number(raw))
 
 
-def _require_numbers(sign: str, operands: tuple[tuple[Operand, int], ...]) -> None:
-    for operand, position in operands:
+type _Sides = tuple[tuple[Operand, int], tuple[Operand, int]]
+"""Each with where it begins."""
+
+
+def _require_numbers(sign: str, sides: _Sides) -> None:
+    for operand, position in sides:
         if isinstance(operand, (Pattern, AnyOf)) or (isinstance(operand, Literal) and operand.number is None):
             raise ConditionSyntaxError(f"{sign} compares numbers and durations such as 500 or 300ms", position)
+        if isinstance(operand, Placeholder) and operand.function == "has":
+            raise ConditionSyntaxError("has() is == or != true or false", position)
+
+
+def _require_comparable(sides: _Sides, placeholders: Collection[str]) -> None:
+    """What is always a number, or always true or false, compares with what can be equal to it."""
+    for (operand, _), (other, position) in (sides, sides[::-1]):
+        if not isinstance(operand, Placeholder):
+            continue
+        if operand.function == "has":
+            if not _may_be(other, lambda text: text in {"true", "false"}):
+                raise ConditionSyntaxError(f"{operand.text} is true or false", position)
+        elif _is_always_number(operand, placeholders) and not _may_be(
+            other, lambda text: parse_number(text) is not None
+        ):
+            raise ConditionSyntaxError(f"{operand.text} is a number; expected one, pat(...) or any(...)", position)
+
+
+def _may_be(operand: Operand, fits: Callable[[str], bool]) -> bool:
+    if isinstance(operand, AnyOf):
+        return any(_may_be(option, fits) for option in operand.options)
+    return not isinstance(operand, Literal) or fits(operand.text)
+
+
+def _is_always_number(operand: Placeholder, placeholders: Collection[str]) -> bool:
+    """``[STATUS]`` is one where HTTP is spoken, and a word elsewhere, as of gRPC."""
+    speaks_http = frozenset(placeholders) >= HTTP_PLACEHOLDERS
+    return operand.function == "len" or operand.name in _ALWAYS_NUMBERS or (operand.name == "STATUS" and speaks_http)
 
 
 def _reads_placeholder(operand: Operand) -> bool:

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from core.secrets import open_sealed
 from core.text import STORED
+from core.validation import field_errors
 from ops.health.checks import KINDS
 from ops.health.checks.expectation import Expectation
 from ops.health.checks.kind import CheckKind, MemberKind
@@ -47,7 +48,7 @@ class PreparedCheck:
 
     @property
     def expectation(self) -> Expectation | None:
-        return self.kind.expectation(self.config) if self.kind is not None else None
+        return None if self.kind is None or self.config is None else self.kind.expectation(self.config)
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -80,8 +81,8 @@ def prepare_check(row: Check) -> PreparedCheck:
     except ConditionSyntaxError as error:
         parts["defect"] = f"a condition is not valid: {error.message}"
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        parts["defect"] = f"{'.'.join(str(step) for step in first['loc'])}: {first['msg']}"
+        first = field_errors(error)[0]
+        parts["defect"] = f"{first.field}: {first.message}"
     except ValueError as error:
         parts["defect"] = str(error)
     return PreparedCheck(

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 import structlog
@@ -12,6 +13,7 @@ import structlog
 from core.egress import AddressPolicy, current_policy
 from core.telemetry.error_reports import report_error
 from ops.health.checks.kind import CheckContext, MemberStanding
+from ops.health.domain import Runs, find_overdue_run
 from ops.health.engine.claim import Claim
 from ops.health.engine.definitions import PreparedCheck
 from ops.health.engine.judging import EngineFault, Seen
@@ -26,7 +28,8 @@ log = structlog.get_logger(__name__)
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """A claimed slot with its definition; ``starts_at`` by the monotonic clock, ``standings`` of its members.
+    """A claimed slot with its definition; ``starts_at`` by the monotonic clock, ``standings`` of its members, ``runs``
+    that were under way.
 
     ``answer`` is what the breaker of its target said; the ``again_ms`` of a refusal counts from the slot.
     """
@@ -36,6 +39,15 @@ class Job:
     starts_at: float
     standings: Mapping[str, MemberStanding]
     answer: Leave | Refusal | None = None
+    runs: Runs = MappingProxyType({})
+
+    @property
+    def overdue_run_ms(self) -> int | None:
+        """As of ``CheckContext``."""
+        if not self.runs or (expectation := self.check.expectation) is None:
+            return None
+        deadline = self.claim.slot_ms - self.claim.missed * self.claim.interval_ms
+        return find_overdue_run(self.runs, deadline_ms=deadline, grace_ms=expectation.grace_ms)
 
     @property
     def timeout_seconds(self) -> float:
@@ -63,7 +75,9 @@ class Prober(ProbeLoop[Job, Attempt]):
             status = Status.UNKNOWN if refusal.by_operator else Status.UNHEALTHY
             return _attempt_of(job, ProbeFailed("circuit", refusal.message, outcome=status), started)
         with probe_trace(job.check) as probe:
-            context = CheckContext(job.timeout_seconds, self._policy, probe.traceparent, job.standings)
+            context = CheckContext(
+                job.timeout_seconds, self._policy, probe.traceparent, job.standings, job.overdue_run_ms
+            )
             seen = await self._probe(job, context)
             if isinstance(seen, ProbeFailed):
                 probe.fail(seen.message)

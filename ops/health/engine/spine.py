@@ -25,6 +25,7 @@ from ops.health.engine.judging import judge
 from ops.health.engine.probing import Attempt, Job, Prober
 from ops.health.engine.reporting import report_results
 from ops.health.selectors.members import member_standings
+from ops.health.selectors.pings import runs_under_way
 from ops.probing.probe import Observation
 from ops.signals.domain import Status
 
@@ -99,11 +100,12 @@ class Engine:
             claims = claim_due_checks(limit=room)
             checks = self._definitions.get([(claim.check_id, claim.definition_version) for claim in claims])
             standings = member_standings({member for check in checks.values() for member in check.members})
+            runs = runs_under_way([check.check_id for check in checks.values() if check.expectation is not None])
         except (DatabaseError, InterfaceError) as error:
             _note_database_failure("health.claim_failed", error)
             return 0
         jobs = [
-            Job(claim, check, claim.starts_at, standings)
+            Job(claim, check, claim.starts_at, standings, runs=runs.get(claim.check_id, {}))
             for claim in claims
             if (check := checks.get((claim.check_id, claim.definition_version))) is not None
         ]

@@ -2,12 +2,16 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
+
+import orjson
 
 from core.clock import from_ms
 from core.errors import NotFound
 from core.permissions import Permission, Principal
 from entities.selectors import find_entity
+from ops.health.domain import Runs
 from ops.health.models import Check, Heartbeat, Ping, PingKey
 
 
@@ -49,6 +53,12 @@ def recent_pings(*, principal: Principal, check_uid: str, limit: int = 100) -> l
         )
         for ping in Ping.objects.filter(heartbeat_id=check_id).order_by("-number")[:limit]
     ]
+
+
+def runs_under_way(check_ids: Collection[int]) -> dict[int, Runs]:
+    """Of the heartbeats among the checks. One query, and none without checks."""
+    rows = Heartbeat.objects.filter(pk__in=check_ids).exclude(runs="{}").values_list("pk", "runs") if check_ids else ()
+    return {pk: orjson.loads(runs) for pk, runs in rows}
 
 
 def ping_paths(*, principal: Principal, check_uid: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from core.models import Revision
 from core.permissions import Principal, Role
 from entities.models import Entity
 from ops.breakers import selectors, store
-from ops.breakers.models import BreakerInstance, BreakerTransition
+from ops.breakers.models import BreakerInstance, BreakerTransition, FleetBreaker
 from ops.breakers.reports import AHEAD_MS_MAX, BATCH_MAX, ReportOutcome
 from ops.breakers.selectors.signals import BreakerSignals
 from ops.breakers.services import take_reports
@@ -135,6 +135,28 @@ def test_breakers_and_instances_of_an_entity_are_bounded(report: Report, monkeyp
     outcome = report(*(item(breaker="b0", instance=f"i{number}") for number in range(5)))
     assert (outcome.accepted, len(outcome.errors)) == (1, 4)
     assert BreakerInstance.objects.count() == 3
+
+
+@pytest.mark.django_db
+def test_a_report_that_meets_the_deletion_of_its_breaker_is_taken(
+    report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report(item(breaker="b0"))
+    real, calls = store.ensure_breakers, list[int]()
+
+    def ensure(news: Sequence[store.News], *, now_ms: int) -> object:
+        full = real(news, now_ms=now_ms)
+        if not calls:
+            FleetBreaker.objects.filter(name="b0").delete()
+        calls.append(now_ms)
+        return full
+
+    monkeypatch.setattr(store, "ensure_breakers", ensure)
+    outcome = report(item(breaker="b0"), item(breaker="b1"))
+
+    assert (outcome.accepted, outcome.errors, len(calls)) == (2, (), 2)
+    assert set(FleetBreaker.objects.values_list("name", flat=True)) == {"b0", "b1"}
+    assert BreakerInstance.objects.count() == 2
 
 
 @pytest.mark.django_db

@@ -15,6 +15,7 @@ from core.models import AuditEntry
 from core.permissions import Role
 from entities.models import Entity
 from ops.health import wakeup
+from ops.health.engine.definitions import prepare_check
 from ops.health.models import Check, CheckResult, CheckState, Heartbeat, ResultDetail
 from ops.signals.domain import Status
 
@@ -384,3 +385,16 @@ def test_a_check_stored_under_an_older_rule_for_texts_is_listed_and_deleted(send
     listed = read(send("GET", "/api/v1/checks"))
     assert [item["conditions"] for item in listed["items"]] == [["[BODY].note == a\x85b"]]
     assert send("DELETE", f"/api/v1/checks/{created['id']}").status_code == 204
+
+
+def test_a_condition_stored_under_an_older_rule_is_shown_and_is_a_defect(
+    send: Send, api: Entity, client_of: Callable[[Role], Client]
+) -> None:
+    created = create(send)
+    Check.objects.update(conditions=["[STATUS] === 200"])
+
+    assert "one comparison" in prepare_check(Check.objects.get()).defect
+    assert read(send("GET", CHECKS))["items"][0]["conditions"] == ["[STATUS] === 200"]
+    for path in ("/checks", f"/checks/{created['id']}", f"/checks/{created['id']}/edit"):
+        assert client_of(Role.EDITOR).get(path).status_code == 200
+    assert send("PATCH", f"{CHECKS}/{created['id']}", {"conditions": ["[STATUS] == 200"]}).status_code == 200

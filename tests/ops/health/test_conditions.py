@@ -24,6 +24,7 @@ BODY = {
     "none": [],
     "html": "<b>[x]*</b>",
     "formula": "a == b",
+    "arrow": "=> done",
 }
 SEEN: dict[str, object] = {
     "STATUS": 200,
@@ -47,7 +48,7 @@ SEEN: dict[str, object] = {
         "[BODY].user.first-name == J", "[BODY].user.id == 7", "[BODY].user.id == 7.0", "[BODY].user.code == 007",
         "[BODY].user.code != 7", "[BODY].user.code >= 7", "[BODY].user.admin == true", "[BODY].user.boss == null",
         "[BODY].items[0].name == one", "[BODY].items[1].id > [BODY].items[0].id", "[BODY].load < 1",
-        "len([BODY].items) == 2", "len([BODY].items) > 0", "len([BODY].user.name) == 4", "len([BODY]) == 13",
+        "len([BODY].items) == 2", "len([BODY].items) > 0", "len([BODY].user.name) == 4", "len([BODY]) == 14",
         "has([BODY].user.name) == true", "has([BODY].nobody) == false", "has([BODY].text) == true",
         "len([BODY].user.id) == 1", "len([BODY].user.admin) == 4", "has([BODY].user.boss) == false",
         "[BODY].hex == 16", "[BODY].hex == 0x10", "[BODY].hex > 15", "[BODY].user.id == 0b111", "[BODY].user.id < 0o10",
@@ -57,8 +58,11 @@ SEEN: dict[str, object] = {
         "len([BODY].rows[*]) == 2", "has([BODY].items[*].id) == true", "[BODY].items[*].id == any(1, 2)",
         "[BODY].user.name == pat(j?hn)", "[BODY].user.name == pat([a-k]*[^a-m])",
         "[BODY].html == pat(*<b>[[]x]\\*</b>)",
-        "<b>[x]*</b> == [BODY].html", "[BODY].html == <b>[x]*</b>", "[BODY].formula == a == b",
+        "<b>[x]*</b> == [BODY].html", "[BODY].html == <b>[x]*</b>", "[BODY].formula == 'a == b'",
         "[BODY].text == ''", "[BODY] == pat(*john*)", "[BODY].items[1] == pat(*2*)", "[BODY].nobody != x",
+        "[STATUS] == pat(2*)", "[STATUS] == any(200, ok)", "[STATUS] == 0xc8", "true == has([BODY].user)",
+        "has([BODY].user) == [BODY].user.admin", "[BODY].arrow == => done", "[BODY].nobody != a=b <c>",
+        "[BODY].user.name != all good",
     ],
 )  # fmt: skip
 def test_holds(text: str) -> None:
@@ -111,8 +115,8 @@ def test_fails_and_tells_the_seen_value_against_the_limit(text: str, said: str) 
         ("[STATUS].x == 200", 8, "has no parts"),
         ("[BODY].items[x] == 1", 12, "expected a path"),
         ("[BODY]..x == 1", 6, "expected a path"),
-        ("[STATUS] < fast", 10, "compares numbers"),
-        ("[STATUS] < pat(2*)", 10, "compares numbers"),
+        ("[STATUS] < fast", 11, "compares numbers"),
+        ("[STATUS] < pat(2*)", 11, "compares numbers"),
         ("len(x) == 1", 4, "takes a placeholder"),
         ("[BODY] == pat(x", 15, "expected )"),
         ("[BODY].a b == 1", 8, "expected a path"),
@@ -126,6 +130,23 @@ def test_fails_and_tells_the_seen_value_against_the_limit(text: str, said: str) 
         ("[BODY] == pat(*" + "?" * 101 + ")", 15, "between two *"),
         ("200 == 200", 0, "names nothing"),
         ("[STATUS] == " + "0" * 1000, 1000, "longer than"),
+        ("[STATUS] === 200", 11, "one comparison"),
+        ("[BODY].name === ok", 14, "one comparison"),
+        ("[STATUS] == 200 == 200", 16, "one comparison"),
+        ("[BODY].a == b != c", 14, "one comparison"),
+        ("[BODY].a == b ==", 14, "one comparison"),
+        ("[BODY].a == any(b, c < d)", 21, "one comparison"),
+        ("[STATUS] == 200 extra", 12, "[STATUS] is a number"),
+        ("[STATUS] != abc", 12, "[STATUS] is a number"),
+        ("abc == [STATUS]", 0, "[STATUS] is a number"),
+        ('[STATUS] == "ok"', 12, "[STATUS] is a number"),
+        ("[STATUS] == any(a, b)", 12, "[STATUS] is a number"),
+        ("[RESPONSE_TIME] == fast", 19, "[RESPONSE_TIME] is a number"),
+        ("[CERTIFICATE_EXPIRATION] != soon", 28, "[CERTIFICATE_EXPIRATION] is a number"),
+        ("len([BODY].a) == two", 17, "len([BODY].a) is a number"),
+        ("has([BODY].x) == maybe", 17, "is true or false"),
+        ("has([BODY].x) == 1", 17, "is true or false"),
+        ("has([BODY].x) > 0", 0, "true or false"),
     ],
 )
 def test_refuses_what_it_cannot_mean_and_says_where(text: str, position: int, message: str) -> None:
@@ -134,6 +155,12 @@ def test_refuses_what_it_cannot_mean_and_says_where(text: str, position: int, me
 
     assert message in caught.value.message
     assert caught.value.position == position
+
+
+def test_a_status_that_is_a_word_compares_with_words() -> None:
+    condition = parse_condition("[STATUS] == SERVING", {"CONNECTED", "STATUS"})
+
+    assert condition.evaluate({"STATUS": "SERVING"}).ok
 
 
 def test_a_placeholder_that_was_not_seen_fails_its_condition() -> None:

@@ -234,6 +234,29 @@ def test_a_run_that_started_must_end_within_the_grace(client: Client, heartbeat:
     assert CheckResult.objects.count() == 0
 
 
+def test_a_run_that_did_not_end_is_told_as_such(client: Client, heartbeat: Check, engine: Engine) -> None:  # noqa: F811
+    began = 1_767_269_045_000  # 12:04:05 UTC
+    Heartbeat.objects.filter(pk=heartbeat.pk).update(runs=json.dumps({"": began, "other": began + 1}))
+    CheckState.objects.filter(pk=heartbeat.pk).update(next_due_ms=began + GRACE_MS)
+
+    engine.run_due_checks()
+
+    assert state_of(heartbeat).last_message == "the run that began at 12:04:05 UTC did not end within 10 s"
+    CheckState.objects.filter(pk=heartbeat.pk).update(next_due_ms=database_now_ms() - 5)
+    engine.run_due_checks()
+    assert state_of(heartbeat).last_message.startswith("no ping in time")
+
+
+def test_a_stored_definition_that_is_not_valid_is_told(client: Client, heartbeat: Check, engine: Engine) -> None:  # noqa: F811
+    Check.objects.update(config={"period": "often"})
+    CheckState.objects.filter(pk=heartbeat.pk).update(next_due_ms=database_now_ms() - 5)
+
+    engine.run_due_checks()
+
+    assert "period" in state_of(heartbeat).last_message
+    assert client.get(address(heartbeat)).status_code == 404
+
+
 def test_a_log_changes_nothing(client: Client, heartbeat: Check) -> None:
     before = state_of(heartbeat).next_due_ms
 

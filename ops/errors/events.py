@@ -7,9 +7,9 @@ or hostile; what cannot be understood is left out, never refused.
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
+from typing import Any, Self
 
 from core.redaction import is_secret_name, may_hold_secret, redact, redact_queries, redact_text
 from core.text import TURNING
@@ -61,7 +61,9 @@ class Breadcrumb:
 
 @dataclass(frozen=True, slots=True)
 class ErrorEvent:
-    """``exceptions`` run from the cause to what was raised last. ``user`` tells people apart."""
+    """``exceptions`` run from the cause to what was raised last. ``user`` tells people apart. ``fingerprint`` is as it
+    came, to be grouped by; ``as_kept`` has it without secrets.
+    """
 
     event_id: str
     at: dt.datetime
@@ -82,6 +84,11 @@ class ErrorEvent:
     breadcrumbs: tuple[Breadcrumb, ...] = ()
     trace_id: str = ""
     sdk: str = ""
+
+    def as_kept(self) -> Self:
+        if not may_hold_secret("".join(self.fingerprint)):
+            return self
+        return replace(self, fingerprint=tuple(_without_secrets(part) for part in self.fingerprint))
 
 
 def read_event(data: Mapping[str, Any], *, received_at: dt.datetime, event_id: str) -> ErrorEvent:
@@ -166,18 +173,22 @@ def _read_frame(frame: Mapping[str, Any]) -> Frame:
     source: Any = frame.get("context_line") or ""
     before, after = _list(frame.get("pre_context"))[-5:], _list(frame.get("post_context"))[:5]
     if not _are_lines([function, module, filename, source, *before, *after]):
-        function, module, filename = (_line(text) for text in (function, module, filename))
-        source = _line(source, strip=False)
-        before, after = ([_line(text, strip=False) for text in lines] for lines in (before, after))
+        function, module, filename = _line(function), _line(module), _line(filename, limit=2 * LINE)
+        source = _line(source, strip=False, limit=2 * LINE)
+        before, after = ([_line(text, strip=False, limit=2 * LINE) for text in lines] for lines in (before, after))
+    if may_hold_secret("".join((filename, source, *before, *after))):
+        filename = redact_text(filename)  # with its query, by which files without a module are told apart
+        source = _without_secrets(source)
+        before, after = ([_without_secrets(text) for text in lines] for lines in (before, after))
     return Frame(
         function=function,
         module=module,
-        filename=filename,
+        filename=filename[:LINE],
         line=line if type(line) is int and 0 <= line < 2**31 else None,
         in_app=frame.get("in_app") is True,
-        before=tuple(before),
-        source=source,
-        after=tuple(after),
+        before=tuple([text[:LINE] for text in before]),
+        source=source[:LINE],
+        after=tuple([text[:LINE] for text in after]),
         variables=_read_variables(_mapping(frame.get("vars"))),
     )
 

@@ -86,6 +86,14 @@ def test_a_mute_ends_within_a_year(report: Report, staff: Principal) -> None:
             services.mute_group(principal=staff, uid=group.uid, mute=services.Mute(until_ms=until))
 
 
+def test_an_own_fingerprint_groups_as_it_came_and_is_kept_without_secrets(report: Report) -> None:
+    groups = report(*(event(fingerprint=["refused", f"token={secret}"]) for secret in ("hush", "hash")))
+    kept = [read_stored(bytes(row.data))["fingerprint"] for row in StoredEvent.objects.all()]
+
+    assert len(groups) == 2
+    assert kept == [["refused", "token=[redacted]"]] * 2
+
+
 def test_what_is_kept_is_bounded_for_each_group(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "EVENTS_PER_GROUP", 2)
     report(*(event(value=str(number)) for number in range(4)))

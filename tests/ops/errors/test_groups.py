@@ -79,6 +79,24 @@ def test_every_command_is_audited_and_guards_its_version(report: Report, staff: 
     assert list(actions) == ["error.resolve", "error.reopen"]
 
 
+def test_a_second_resolve_changes_nothing_unless_it_names_another_release(report: Report, staff: Principal) -> None:
+    def lines() -> tuple[int, int]:
+        audited = AuditEntry.objects.filter(target_uid=group.uid).count()
+        return audited, JournalEntry.objects.filter(kind="error.group", after="resolved").count()
+
+    (group,) = report(event(release="1.0"))
+    services.resolve_group(principal=staff, uid=group.uid)
+    group.refresh_from_db()
+    for release in (None, "1.0"):
+        services.resolve_group(principal=staff, uid=group.uid, release=release, expected_version=group.version)
+    again = ErrorGroup.objects.get(pk=group.pk)
+    assert (again.version, again.resolved_at_ms, lines()) == (group.version, group.resolved_at_ms, (1, 1))
+
+    services.resolve_group(principal=staff, uid=group.uid, release="2.0")
+    assert ErrorGroup.objects.get(pk=group.pk).resolved_in == "2.0"
+    assert lines() == (2, 2)
+
+
 def test_a_mute_ends_within_a_year(report: Report, staff: Principal) -> None:
     (group,) = report(event())
     for until in (now_ms() - 1, now_ms() + 366 * 86_400_000):

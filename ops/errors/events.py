@@ -172,23 +172,21 @@ def _read_frame(frame: Mapping[str, Any]) -> Frame:
     filename: Any = frame.get("filename") or frame.get("abs_path") or ""
     source: Any = frame.get("context_line") or ""
     before, after = _list(frame.get("pre_context"))[-5:], _list(frame.get("post_context"))[:5]
-    if not _are_lines([function, module, filename, source, *before, *after]):
-        function, module, filename = _line(function), _line(module), _line(filename, limit=2 * LINE)
-        source = _line(source, strip=False, limit=2 * LINE)
-        before, after = ([_line(text, strip=False, limit=2 * LINE) for text in lines] for lines in (before, after))
-    if may_hold_secret("".join((filename, source, *before, *after))):
-        filename = redact_text(filename)  # with its query, by which files without a module are told apart
-        source = _without_secrets(source)
-        before, after = ([_without_secrets(text) for text in lines] for lines in (before, after))
+    texts = [function, module, filename, source, *before, *after]
+    if not _are_lines(texts) or may_hold_secret("".join(texts)):
+        function, module = _line(function), _line(module)
+        filename = redact_text(_line(filename, limit=2 * LINE))[:LINE]  # with its query, which may tell files apart
+        source = _safe_line(source, strip=False)
+        before, after = ([_safe_line(text, strip=False) for text in lines] for lines in (before, after))
     return Frame(
         function=function,
         module=module,
-        filename=filename[:LINE],
+        filename=filename,
         line=line if type(line) is int and 0 <= line < 2**31 else None,
         in_app=frame.get("in_app") is True,
-        before=tuple([text[:LINE] for text in before]),
-        source=source[:LINE],
-        after=tuple([text[:LINE] for text in after]),
+        before=tuple(before),
+        source=source,
+        after=tuple(after),
         variables=_read_variables(_mapping(frame.get("vars"))),
     )
 
@@ -282,9 +280,9 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _safe_line(value: Any) -> str:
+def _safe_line(value: Any, *, strip: bool = True) -> str:
     """A line without secrets; cut last, because a cut may hide what tells that a text is one."""
-    return _without_secrets(_line(value, limit=2 * LINE))[:LINE]
+    return _without_secrets(_line(value, strip=strip, limit=2 * LINE))[:LINE]
 
 
 def _without_secrets(text: str) -> str:

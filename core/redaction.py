@@ -69,7 +69,11 @@ def redact_queries(text: str) -> str:
 
 
 def redact(value: Any, key: str = "", *, depth: int = _DEEPEST) -> Any:
-    """The value with everything that looks like a secret replaced; what is nested deeper than that is left out."""
+    """The value with everything that looks like a secret replaced; what is nested deeper than that is left out.
+    Where there is none, none is claimed.
+    """
+    if value is None:
+        return None
     if key and is_secret_name(key):
         return REDACTED
     if isinstance(value, dict):

@@ -19,18 +19,18 @@ STORED = "stored"
 """Key of a validation context: what is validated was taken under the rules of its time, and is read as it is."""
 
 
+def is_stored(info: ValidationInfo) -> bool:
+    return bool(info.context and info.context.get(STORED))
+
+
 def _check_line(value: str, info: ValidationInfo) -> str:
-    if not _is_stored(info) and _LINE.fullmatch(value) is None:
+    if not is_stored(info) and _LINE.fullmatch(value) is None:
         raise ValueError("must be one line without control characters")
     return value
 
 
-def _is_stored(info: ValidationInfo) -> bool:
-    return bool(info.context and info.context.get(STORED))
-
-
 def _check_text(value: str, info: ValidationInfo) -> str:
-    if not _is_stored(info) and _TEXT.fullmatch(value) is None:
+    if not is_stored(info) and _TEXT.fullmatch(value) is None:
         raise ValueError("must not hold control characters other than tab and line break")
     return value
 

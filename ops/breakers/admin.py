@@ -60,4 +60,4 @@ class BreakerSourceAdmin(PermittedByRole, ModelAdmin):
     def definition(self, source: BreakerSource) -> str:
         """Anybody who may view it reads this, hence without anything that may be secret."""
         shown = mask_document(document_of(source), kind=source.kind)
-        return "\n".join(f"{name}: {value}" for name, value in shown.items())
+        return "\n".join(f"{name}: {value}" for name, value in shown.items() if value is not None)

@@ -7,9 +7,9 @@ or hostile; what cannot be understood is left out, never refused.
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
+from typing import Any, Self
 
 from core.redaction import is_secret_name, may_hold_secret, redact, redact_queries, redact_text
 from core.text import TURNING
@@ -61,7 +61,9 @@ class Breadcrumb:
 
 @dataclass(frozen=True, slots=True)
 class ErrorEvent:
-    """``exceptions`` run from the cause to what was raised last. ``user`` tells people apart."""
+    """``exceptions`` run from the cause to what was raised last. ``user`` tells people apart. ``fingerprint`` is as it
+    came, to be grouped by; ``as_kept`` has it without secrets.
+    """
 
     event_id: str
     at: dt.datetime
@@ -82,6 +84,11 @@ class ErrorEvent:
     breadcrumbs: tuple[Breadcrumb, ...] = ()
     trace_id: str = ""
     sdk: str = ""
+
+    def as_kept(self) -> Self:
+        if not may_hold_secret("".join(self.fingerprint)):
+            return self
+        return replace(self, fingerprint=tuple(_without_secrets(part) for part in self.fingerprint))
 
 
 def read_event(data: Mapping[str, Any], *, received_at: dt.datetime, event_id: str) -> ErrorEvent:
@@ -165,10 +172,12 @@ def _read_frame(frame: Mapping[str, Any]) -> Frame:
     filename: Any = frame.get("filename") or frame.get("abs_path") or ""
     source: Any = frame.get("context_line") or ""
     before, after = _list(frame.get("pre_context"))[-5:], _list(frame.get("post_context"))[:5]
-    if not _are_lines([function, module, filename, source, *before, *after]):
-        function, module, filename = (_line(text) for text in (function, module, filename))
-        source = _line(source, strip=False)
-        before, after = ([_line(text, strip=False) for text in lines] for lines in (before, after))
+    texts = [function, module, filename, source, *before, *after]
+    if not _are_lines(texts) or may_hold_secret("".join(texts)):
+        function, module = _line(function), _line(module)
+        filename = redact_text(_line(filename, limit=2 * LINE))[:LINE]  # with its query, which may tell files apart
+        source = _safe_line(source, strip=False)
+        before, after = ([_safe_line(text, strip=False) for text in lines] for lines in (before, after))
     return Frame(
         function=function,
         module=module,
@@ -271,9 +280,9 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _safe_line(value: Any) -> str:
+def _safe_line(value: Any, *, strip: bool = True) -> str:
     """A line without secrets; cut last, because a cut may hide what tells that a text is one."""
-    return _without_secrets(_line(value, limit=2 * LINE))[:LINE]
+    return _without_secrets(_line(value, strip=strip, limit=2 * LINE))[:LINE]
 
 
 def _without_secrets(text: str) -> str:

@@ -85,16 +85,26 @@ def resolve_group(
     *, principal: Principal, uid: str, release: str | None = None, expected_version: int | None = None
 ) -> None:
     """It counts as solved until it comes back in a release later than ``release`` (None: the last one it was seen in).
+    Of one that is resolved already, None means the release that it is resolved in.
 
     Raises ``NotFound``, ``StaleVersion``.
     """
-    _command(
-        principal, uid, "error.resolve", expected_version,
-        lambda group: {
-            "state": GroupState.RESOLVED, "resolved_at_ms": now_ms(), "regressed_at_ms": None,
-            "resolved_in": (group.releases[-1] if group.releases else "") if release is None else release[:200],
-        },
-    )  # fmt: skip
+    _command(principal, uid, "error.resolve", expected_version, lambda group: _resolution(group, release))
+
+
+def _resolution(group: ErrorGroup, release: str | None) -> dict[str, Any]:
+    is_resolved = group.state == GroupState.RESOLVED
+    if release is not None:
+        resolved_in = release[:200]
+    elif is_resolved:
+        resolved_in = group.resolved_in
+    else:
+        resolved_in = group.releases[-1] if group.releases else ""
+    is_same = is_resolved and resolved_in == group.resolved_in
+    at_ms = group.resolved_at_ms if is_same else now_ms()
+    return {
+        "state": GroupState.RESOLVED, "resolved_at_ms": at_ms, "regressed_at_ms": None, "resolved_in": resolved_in,
+    }  # fmt: skip
 
 
 def mute_group(*, principal: Principal, uid: str, mute: Mute, expected_version: int | None = None) -> None:

@@ -21,7 +21,7 @@ def store_events(by_group: ByGroup, groups: Mapping[tuple[int, str], ErrorGroup]
     for key, events in by_group.items():
         for digested in events:
             event = digested.event
-            data = zlib.compress(orjson.dumps(event), 1)
+            data = zlib.compress(orjson.dumps(event.as_kept()), 1)
             rows.append(
                 [
                     groups[key].pk, digested.entity_id, event.event_id, digested.at_ms, event.release,

@@ -13,6 +13,8 @@ from ops.probing.attempt import Attempt
 
 SslMode = Literal["disable", "prefer", "require", "verify-full"]
 
+_NO_FILE = "/dev/null/none"
+"""Never there, hence passed over in silence; of ``/dev/null`` libpq complains, and without a path it takes its own."""
 _SERVER = re.compile(r"^.*?connection to server at .*? failed: ", re.DOTALL)
 
 
@@ -70,7 +72,7 @@ def _parameters(server: PostgresServer, address: str, running: Attempt) -> dict[
         "dbname": server.database,
         "user": server.user,
         "password": server.password,
-        "passfile": "/dev/null",
+        "passfile": _NO_FILE,
         "sslmode": server.tls,
         "sslrootcert": "system" if server.tls == "verify-full" else "",
         "gssencmode": "disable",

@@ -6,15 +6,16 @@ The query runs behind a cursor in a transaction that may not write: one statemen
 from typing import Any, ClassVar, Literal
 
 import psycopg
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from core.egress import Endpoint
-from core.text import Line, Text
+from core.text import Line, Text, is_stored
 from ops.probing.attempt import Attempt, attempt
 from ops.probing.config import KindConfig, Presentation
 from ops.probing.fields import Host, Port, Secret
 from ops.probing.postgres_session import PostgresServer, SslMode, describe_database_error, read_only
 from ops.probing.probe import Observation, ProbeContext, ProbeFailed
+from ops.probing.reading_query import check_reading_query
 
 _VALUE_SHOWN = 100
 _VALUE_LIMIT = 65_536
@@ -61,6 +62,11 @@ class PostgresConfig(KindConfig):
         json_schema_extra={"advanced": True},
     )
     role: Literal["any", "primary", "replica"] = Field("any", title="Role", json_schema_extra={"advanced": True})
+
+    @field_validator("query")
+    @classmethod
+    def _reads(cls, query: str, info: ValidationInfo) -> str:
+        return query if is_stored(info) else check_reading_query(query, "postgresql")
 
     @property
     def server(self) -> PostgresServer:

@@ -16,6 +16,9 @@ PATIENCE_SECONDS = 1.0
 KEPT_SECONDS = 5.0
 """What one queue's look heard serves the other queues of the broker."""
 
+NOBODY_KEPT_SECONDS = 1.0
+"""Shorter while nobody consumes anything: a worker that starts is seen at once."""
+
 BROKERS_MAX = 1_000
 TASKS = ("active", "reserved", "scheduled")
 
@@ -49,7 +52,7 @@ class RollCalls:
         lock = self._asking.setdefault(key, asyncio.Lock())
         async with lock:  # looks at many queues begin together: the first asks for all
             taken_at, call = self._kept.get(key, (0.0, RollCall()))
-            if time.monotonic() - taken_at > KEPT_SECONDS:
+            if time.monotonic() - taken_at > (KEPT_SECONDS if any(call.queues.values()) else NOBODY_KEPT_SECONDS):
                 call = await call_roll(session, config.database, keyprefix)
                 self._kept[key] = (time.monotonic(), call)
                 self._kept.move_to_end(key)

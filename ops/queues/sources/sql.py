@@ -1,20 +1,21 @@
 """``sql``: a table in which work waits, by a read-only query that gives its size and perhaps the oldest age."""
 
 import math
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Self
 
 import psycopg
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from core.egress import Endpoint
-from core.text import Line, Text
+from core.text import Line, Text, is_stored
 from ops.probing.attempt import Attempt, attempt
 from ops.probing.config import KindConfig, Presentation
 from ops.probing.fields import Host, Port, Secret
 from ops.probing.postgres_session import PostgresServer, SslMode, describe_database_error, read_only
 from ops.probing.probe import ProbeContext, ProbeFailed
+from ops.probing.reading_query import Engine, check_reading_query
 from ops.queues.sources.source import Reading
-from ops.queues.sources.sqlite_file import fetch_first_row
+from ops.queues.sources.sqlite_file import check_path, fetch_first_row
 
 _NUMBER_BYTES = 100
 _SIZE_MAX = 1 << 62
@@ -32,7 +33,7 @@ class SqlConfig(KindConfig):
         suggested={"interval": "30s", "timeout": "5s"},
     )
 
-    engine: Literal["postgresql", "sqlite"] = Field("postgresql", title="Database engine")
+    engine: Engine = Field("postgresql", title="Database engine")
     host: Host | None = Field(None, title="Host", description="Of the PostgreSQL.", examples=["jobs-db.internal"])
     port: Port = Field(5432, title="Port")
     database: Annotated[Line, Field(min_length=1, max_length=63)] = Field("postgres", title="Database")
@@ -51,6 +52,17 @@ class SqlConfig(KindConfig):
         examples=["SELECT count(*), extract(epoch FROM now() - min(created_at)) FROM jobs WHERE done_at IS NULL"],
         json_schema_extra={"multiline": True},
     )
+
+    @field_validator("path")
+    @classmethod
+    def _may_be_read(cls, path: str | None, info: ValidationInfo) -> str | None:
+        return path if path is None or is_stored(info) else check_path(path)
+
+    @field_validator("query")
+    @classmethod
+    def _reads(cls, query: str, info: ValidationInfo) -> str:
+        engine = info.data.get("engine")
+        return query if engine is None or is_stored(info) else check_reading_query(query, engine)
 
     @model_validator(mode="after")
     def _names_its_database(self) -> Self:

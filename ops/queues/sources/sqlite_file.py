@@ -1,6 +1,7 @@
 """A query to a SQLite file, read-only: only of files below the folder that the operator opened for it."""
 
 import asyncio
+import os
 import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -22,18 +23,34 @@ _queries = ThreadPoolExecutor(_THREADS, thread_name_prefix="sqlite")
 """Bounded: on a file system that hangs no more threads than these do."""
 
 
+_NO_FOLDER = "no SQLite file may be read; QUARTERDECK_SQLITE_QUEUES_DIR would have to allow it"
+_ELSEWHERE = "the file is not below QUARTERDECK_SQLITE_QUEUES_DIR"
+
+
+def check_path(path: str) -> str:
+    """The path, judged as it is written, without looking at a file that may hang. Raises ``ValueError``."""
+    folder = get_config().sqlite_queues_dir
+    if folder is None:
+        raise ValueError(_NO_FOLDER)
+    folder = folder.absolute()
+    written = Path(os.path.normpath(folder / path))
+    if not any(written.is_relative_to(allowed) for allowed in (folder, folder.resolve())):
+        raise ValueError(_ELSEWHERE)
+    return path
+
+
 def find_file(path: str) -> Path:
     """The file that a path leads to, all links followed. Raises ``ProbeFailed`` for one that may not be read."""
     folder = get_config().sqlite_queues_dir
     if folder is None:
-        raise ProbeFailed("refused", "no SQLite file may be read; QUARTERDECK_SQLITE_QUEUES_DIR would have to allow it")
+        raise ProbeFailed("refused", _NO_FOLDER)
     try:
         allowed = folder.resolve(strict=True)
         found = (allowed / path).resolve(strict=True)
     except (OSError, ValueError, RuntimeError):
         raise ProbeFailed("connect", "there is no such file") from None
     if not found.is_relative_to(allowed):
-        raise ProbeFailed("refused", "the file is not below QUARTERDECK_SQLITE_QUEUES_DIR")
+        raise ProbeFailed("refused", _ELSEWHERE)
     if not found.is_file():
         raise ProbeFailed("connect", "there is no such file")
     return found

@@ -114,6 +114,23 @@ def test_secrets_in_texts_of_stock_sdks_are_not_kept() -> None:
     assert read.breadcrumbs[1].message == "GET https://shop/pay?[redacted]"
 
 
+def test_secrets_in_source_lines_are_not_kept() -> None:
+    sent = event()
+    (frame, *_) = sent["exception"]["values"][0]["stacktrace"]["frames"]
+    frame |= {
+        "filename": "https://me:hush@shop/static/app.js?v=1&token=hush",
+        "pre_context": ["    connect('amqp://me:hush@mq')", "    total = 43"],
+        "context_line": "    login(user, password='hush')",
+        "post_context": ["    get('/pay?token=hush')", "\tpost('token=hush')", " " * 390 + "token=hush"],
+    }
+    (kept, *_) = read_event(sent, received_at=NOW, event_id="0" * 32).exceptions[0].frames
+    assert "hush" not in repr(kept)
+    assert kept.source == "    login(user, password=[redacted])"
+    assert kept.before[1] == "    total = 43"
+    assert kept.filename.startswith("https://[redacted]@shop/static/app.js?v=1&token=[redacted]")
+    assert all(len(line) <= 200 for line in kept.after)
+
+
 def test_a_secret_in_a_message_does_not_part_a_group() -> None:
     def of(message: str) -> str:
         return group_event(read_event({"message": message}, received_at=NOW, event_id="0" * 32)).digest

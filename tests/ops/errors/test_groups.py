@@ -79,11 +79,37 @@ def test_every_command_is_audited_and_guards_its_version(report: Report, staff: 
     assert list(actions) == ["error.resolve", "error.reopen"]
 
 
+def test_a_second_resolve_changes_nothing_unless_it_names_another_release(report: Report, staff: Principal) -> None:
+    def lines() -> tuple[int, int]:
+        audited = AuditEntry.objects.filter(target_uid=group.uid).count()
+        return audited, JournalEntry.objects.filter(kind="error.group", after="resolved").count()
+
+    (group,) = report(event(release="1.0"))
+    services.resolve_group(principal=staff, uid=group.uid)
+    group.refresh_from_db()
+    for release in (None, "1.0"):
+        services.resolve_group(principal=staff, uid=group.uid, release=release, expected_version=group.version)
+    again = ErrorGroup.objects.get(pk=group.pk)
+    assert (again.version, again.resolved_at_ms, lines()) == (group.version, group.resolved_at_ms, (1, 1))
+
+    services.resolve_group(principal=staff, uid=group.uid, release="2.0")
+    assert ErrorGroup.objects.get(pk=group.pk).resolved_in == "2.0"
+    assert lines() == (2, 2)
+
+
 def test_a_mute_ends_within_a_year(report: Report, staff: Principal) -> None:
     (group,) = report(event())
     for until in (now_ms() - 1, now_ms() + 366 * 86_400_000):
         with pytest.raises(ValidationFailed):
             services.mute_group(principal=staff, uid=group.uid, mute=services.Mute(until_ms=until))
+
+
+def test_an_own_fingerprint_groups_as_it_came_and_is_kept_without_secrets(report: Report) -> None:
+    groups = report(*(event(fingerprint=["refused", f"token={secret}"]) for secret in ("hush", "hash")))
+    kept = [read_stored(bytes(row.data))["fingerprint"] for row in StoredEvent.objects.all()]
+
+    assert len(groups) == 2
+    assert kept == [["refused", "token=[redacted]"]] * 2
 
 
 def test_what_is_kept_is_bounded_for_each_group(report: Report, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import pytest
 import uvloop
 
 from core.egress import AddressPolicy
+from core.text import STORED
 from ops.health.checks.kind import CheckContext, CheckKind
 from ops.probing.probe import Observation, ProbeFailed
 
@@ -16,7 +17,7 @@ LOOPBACK = AddressPolicy(allow=(ipaddress.ip_network("127.0.0.0/8"), ipaddress.i
 def probe(
     kind: CheckKind, *, timeout: float = 5, policy: AddressPolicy = LOOPBACK, context: Any = None, **fields: Any
 ) -> Observation:
-    config = kind.Config.model_validate(fields)
+    config = kind.Config.model_validate(fields, context={STORED: True})
     return uvloop.run(kind.probe(config, context or CheckContext(timeout, policy)))
 
 

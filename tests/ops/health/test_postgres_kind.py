@@ -49,6 +49,12 @@ def test_a_server_that_answers_is_seen_with_its_role(options: dict[str, Any]) ->
     assert set(seen.phases) == {"resolve", "connect", "receive"}
 
 
+def test_looking_writes_nothing_to_stderr(options: dict[str, Any], capfd: pytest.CaptureFixture[str]) -> None:
+    probe(options)
+
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [

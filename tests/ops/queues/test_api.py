@@ -87,6 +87,29 @@ def test_a_queue_is_made_looked_at_and_shown(
     assert [item["size"] for item in samples["items"]] == [2]
 
 
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"host": "192.0.2.1", "query": "DELETE FROM x"}, "query"),
+        ({"engine": "sqlite", "path": "jobs.db", "query": "SELECT 1"}, "path"),
+    ],
+)
+def test_a_table_that_can_never_be_read_is_refused_and_one_that_is_stored_is_listed_and_looked_at(
+    send: Send, shop: Entity, look: Callable[[], int], fields: dict[str, str], field: str
+) -> None:
+    named = {"entity": "shop", "name": "jobs", "kind": "sql"}
+    refused = read(send("POST", QUEUES, {**named, **fields}), 422)
+    assert [error["field"] for error in refused["errors"]] == [field]
+
+    uid = read(send("POST", QUEUES, {**named, "host": "192.0.2.1", "query": "SELECT 1", "timeout": "100ms"}), 201)["id"]
+    Queue.objects.update(config=fields)
+    look()
+    assert [item["query"] for item in read(send("GET", QUEUES))["items"]] == [fields["query"]]
+    reason = read(send("GET", f"{QUEUES}/{uid}"))["reason"]
+    assert reason
+    assert f"{field}: " not in reason
+
+
 def test_an_edit_needs_the_version_that_was_read(send: Send, emails: Queue) -> None:
     tag = send("GET", f"{QUEUES}/{emails.uid}")["ETag"]
 

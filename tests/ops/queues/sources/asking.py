@@ -8,6 +8,7 @@ import pytest
 import uvloop
 
 from core.egress import AddressPolicy
+from core.text import STORED
 from ops.probing.probe import ProbeContext, ProbeFailed
 from ops.queues.sources.source import QueueSource, Reading
 
@@ -26,7 +27,7 @@ def read(source: QueueSource, *, timeout: float = 10, **fields: Any) -> Reading:
 
 
 def config(source: QueueSource, **fields: Any) -> Any:
-    return source.Config.model_validate(fields)
+    return source.Config.model_validate(fields, context={STORED: True})
 
 
 def failure(source: QueueSource, *, timeout: float = 10, **fields: Any) -> ProbeFailed:

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import redis
@@ -16,7 +17,9 @@ from celery import Celery
 
 from ops.probing.celery_control import Question
 from ops.probing.probe import ProbeContext, ProbeFailed
+from ops.queues.sources import celery_workers
 from ops.queues.sources.celery import CelerySource
+from ops.queues.sources.celery_workers import RollCall, RollCalls
 from ops.queues.sources.source import Consumer, Reading
 from tests.ops.queues.sources import asking
 from tests.services import wait_for
@@ -156,6 +159,24 @@ def test_nothing_stays_behind_on_the_broker(url: str) -> None:
 
     assert not client.keys("*reply.celery.pidbox*")
     client.close()
+
+
+def test_an_empty_roll_call_is_not_kept_long(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [RollCall(), RollCall(1, {"one@here": frozenset()}), RollCall(1, {"one@here": frozenset({"celery"})})]
+    asked: list[RollCall] = []
+
+    async def call_roll(*_: Any) -> RollCall:
+        asked.append(answers[len(asked)])
+        return asked[-1]
+
+    monkeypatch.setattr(celery_workers, "call_roll", call_roll)
+    calls, clock, seen = RollCalls(), 1_000.0, []
+    monkeypatch.setattr(celery_workers, "time", SimpleNamespace(monotonic=lambda: clock))
+    config = asking.config(CelerySource(), url=url, queue="celery")
+    for clock in (1_000.0, 1_000.9, 1_001.1, 1_002.2, 1_007.1):  # noqa: B007 - the clock that is read
+        call = asyncio.run(calls.of(config, "", cast("Any", None)))
+        seen.append((len(asked), call.consumers("celery")))
+    assert seen == [(1, 0), (1, 0), (2, 0), (3, 1), (3, 1)]
 
 
 def test_one_roll_call_serves_looks_that_begin_together(url: str) -> None:

@@ -126,6 +126,14 @@ class TestSqlite:
     def test_no_file_may_be_read_unless_a_folder_is_opened(self) -> None:
         assert "QUARTERDECK_SQLITE_QUEUES_DIR" in self.failure()
 
+    def test_a_path_elsewhere_is_refused_before_it_is_stored(self, folder: Path) -> None:
+        assert sqlite_file.check_path("jobs.db") == "jobs.db"
+        assert sqlite_file.check_path("new/../later.db") == "new/../later.db"
+        assert sqlite_file.check_path(f"{folder}/jobs.db") == f"{folder}/jobs.db"
+        for path in ("../beside.db", f"{folder}/../beside.db", "/etc/passwd", f"{folder}2/jobs.db"):
+            with pytest.raises(ValueError, match="not below QUARTERDECK_SQLITE_QUEUES_DIR"):
+                sqlite_file.check_path(path)
+
     def test_a_file_elsewhere_is_refused(self, folder: Path) -> None:
         (folder / "link.db").symlink_to(folder.parent / "beside.db")
         for path in ("../beside.db", str(folder.parent / "beside.db"), "link.db", "/etc/passwd", "."):

@@ -37,8 +37,8 @@ demo: $(VENV)/.runtime ## Start everything and a fleet of local processes in tro
 	@exec $(BIN)/python -m deploy.demo
 
 test: $(VENV)/.development ## Run the tests on SQLite and on PostgreSQL
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --database=sqlite
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --database=postgresql $(DATABASE_BLIND:%=--ignore=%)
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --database=sqlite
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --database=postgresql $(DATABASE_BLIND:%=--ignore=%)
 
 bench: $(VENV)/.development ## Measure what the platform costs; BENCH="--quick --only pages" for less
 	@$(BIN)/python -m tests.bench $(BENCH)

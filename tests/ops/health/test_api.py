@@ -15,8 +15,6 @@ from core.models import AuditEntry
 from core.permissions import Role
 from entities.models import Entity
 from ops.health import wakeup
-from ops.health.definition import definition_of
-from ops.health.engine.definitions import prepare_check
 from ops.health.models import Check, CheckResult, CheckState, Heartbeat, ResultDetail
 from ops.signals.domain import Status
 
@@ -377,38 +375,3 @@ def test_a_broker_that_is_down_does_not_delay_the_request(
         assert not release.is_set()
     finally:
         release.set()
-
-
-def test_a_query_that_can_never_work_is_refused_and_one_that_is_stored_is_listed(send: Send, api: Entity) -> None:
-    body = {"entity": "api", "name": "database", "kind": "postgres", "host": "192.0.2.1"}
-    refused = problem(send("POST", "/api/v1/checks", {**body, "query": "SELECT 1; DROP TABLE x"}), 422)
-    assert list(refused) == ["query"]
-
-    uid = read(send("POST", "/api/v1/checks", body))["id"]
-    check = Check.objects.get(uid=uid)
-    Check.objects.update(config={**check.config, "query": "DELETE FROM x"})
-    assert definition_of(Check.objects.get()).document()["query"] == "DELETE FROM x"
-    assert [item["query"] for item in read(send("GET", "/api/v1/checks"))["items"]] == ["DELETE FROM x"]
-    assert send("DELETE", f"/api/v1/checks/{uid}").status_code == 204
-
-
-def test_a_check_stored_under_an_older_rule_for_texts_is_listed_and_deleted(send: Send, api: Entity) -> None:
-    created = create(send)
-    Check.objects.update(conditions=["[BODY].note == a\x85b"])
-
-    listed = read(send("GET", "/api/v1/checks"))
-    assert [item["conditions"] for item in listed["items"]] == [["[BODY].note == a\x85b"]]
-    assert send("DELETE", f"/api/v1/checks/{created['id']}").status_code == 204
-
-
-def test_a_condition_stored_under_an_older_rule_is_shown_and_is_a_defect(
-    send: Send, api: Entity, client_of: Callable[[Role], Client]
-) -> None:
-    created = create(send)
-    Check.objects.update(conditions=["[STATUS] === 200"])
-
-    assert "one comparison" in prepare_check(Check.objects.get()).defect
-    assert read(send("GET", CHECKS))["items"][0]["conditions"] == ["[STATUS] === 200"]
-    for path in ("/checks", f"/checks/{created['id']}", f"/checks/{created['id']}/edit"):
-        assert client_of(Role.EDITOR).get(path).status_code == 200
-    assert send("PATCH", f"{CHECKS}/{created['id']}", {"conditions": ["[STATUS] == 200"]}).status_code == 200

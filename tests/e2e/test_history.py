@@ -55,7 +55,7 @@ def test_a_drag_zooms_and_the_address_keeps_it(sign_in: SignIn) -> None:
     over.hover()
     page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 60)
     page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + 60, steps=4)
+    page.mouse.move(box["x"] + box["width"] * 0.98, box["y"] + 60, steps=4)
     page.mouse.up()
 
     page.wait_for_url(re.compile(r"from=\d{13}&to=\d{13}"))

@@ -114,7 +114,7 @@ def test_another_kind_takes_over_what_was_typed(sign_in: SignIn, fleet: None) ->
     page.get_by_text("Other kind").click()
     page.get_by_role("radio", name="TCP").check()
 
-    expect(page.get_by_label("Port")).to_be_visible()
+    expect(page.get_by_label("Port", exact=True)).to_be_visible()
     expect(page.get_by_label("Name", exact=True)).to_have_value("reachable")
     page.wait_for_url("**/new/check?kind=tcp&entity=api&name=reachable")
 

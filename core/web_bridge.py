@@ -94,6 +94,8 @@ class Bridge:
                 await self._receive(environ, exchange, body)
             except QuarterdeckError as fault:
                 environ[BODY_FAULT] = fault
+                self._bytes_held -= len(body)  # now, not when it is answered: one refusal must not lead to the next
+                body.clear()
             environ["wsgi.input"] = BytesIO(body)
             await self._answer_on_a_thread(environ, exchange)
         finally:

@@ -39,6 +39,12 @@ def _flushable_append_only_tables() -> None:
 
 
 @pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Nobody waits for a database to be dropped that goes with its server or its folder."""
+    return True
+
+
+@pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
     """SQLite in a file, as in production: threads of a live server get connections and transactions of their own."""
     if connection.vendor == "sqlite":

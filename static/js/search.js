@@ -9,7 +9,6 @@ const found = document.getElementById("search-found");
 const said = document.getElementById("search-said");
 
 let cameFrom = null;
-let asked = null;
 
 const part = (name) => panel.querySelector(`[data-part=${name}]`);
 const links = () => [...found.querySelectorAll("a")];
@@ -126,9 +125,6 @@ function fail() {
   said.textContent = "The search does not answer";
 }
 
-field?.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
-  asked = ctx;
-});
 // An answer that comes when the field is empty again, or the panel was closed, is dropped.
 field?.addEventListener("htmx:before:swap", (event) => {
   if (!field.value.trim() || panel.hidden) event.preventDefault();
@@ -140,7 +136,4 @@ field?.addEventListener("htmx:after:swap", () => {
   said.textContent = found.firstElementChild.dataset.said;
 });
 field?.addEventListener("htmx:response:error", fail);
-// One that a newer one took the place of ends as an error as well.
-field?.addEventListener("htmx:error", ({ detail: { ctx } }) => {
-  if (ctx === asked) fail();
-});
+field?.addEventListener("htmx:error", fail);

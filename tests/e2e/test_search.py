@@ -131,6 +131,31 @@ def test_a_search_that_fails_says_so_and_can_be_tried_again(sign_in: SignIn) -> 
     assert focused(page) == "search"
 
 
+def test_what_is_typed_meanwhile_is_asked_for_when_the_search_has_answered(sign_in: SignIn) -> None:
+    add_fleet()
+    visitor = sign_in(Role.VIEWER)
+    visitor.page.clock.install()
+    page = visitor.open("/")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/search?q=pay", hold)
+    with page.expect_request("**/search?q=pay"):
+        page.keyboard.press("/")
+        page.keyboard.type("pay")
+
+    page.keyboard.type("ments-db")
+    page.clock.fast_forward(1_000)
+    expect(page.locator("[data-part=busy]")).to_be_visible()
+    held[0].continue_()
+
+    expect(page.locator("#search-found")).to_contain_text("payments-db")
+    expect(page.locator("#search-found")).not_to_contain_text("payments-api")
+    assert visitor.complaints == []
+
+
 def test_what_is_typed_before_the_page_is_ready_is_found_as_well(sign_in: SignIn) -> None:
     add_fleet()
     visitor = sign_in(Role.VIEWER)

@@ -36,9 +36,12 @@ run: $(VENV)/.runtime ## Start everything on embedded parts and serve the dashbo
 demo: $(VENV)/.runtime ## Start everything and a fleet of local processes in trouble, apart from your own data
 	@exec $(BIN)/python -m deploy.demo
 
+# Whole files, in their order: those that start whole instances and browsers come first, and short ones fill the end.
+PYTEST = $(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
+
 test: $(VENV)/.development ## Run the tests on SQLite and on PostgreSQL
-	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --database=sqlite
-	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --database=postgresql $(DATABASE_BLIND:%=--ignore=%)
+	@$(PYTEST) --database=sqlite
+	@$(PYTEST) --database=postgresql $(DATABASE_BLIND:%=--ignore=%)
 
 bench: $(VENV)/.development ## Measure what the platform costs; BENCH="--quick --only pages" for less
 	@$(BIN)/python -m tests.bench $(BENCH)

@@ -1,4 +1,4 @@
-"""Breakers in the Django admin, to read; sources are edited in the dashboard, the catalogue file and over the API."""
+"""Breakers in the Django admin, to read; and their sources, written through the services."""
 
 from typing import Any
 
@@ -7,8 +7,11 @@ from django.contrib import admin
 from core.admin_services import ModelAdmin, PermittedByRole
 from core.clock import from_ms
 from core.permissions import Permission
-from ops.breakers.definition import document_of, mask_document
+from ops.breakers.definition import DEFINITIONS
 from ops.breakers.models import BreakerSource, FleetBreaker
+from ops.breakers.services import create_source, delete_source, replace_source
+from ops.probing.admin import DefinedAdmin, KindFilter
+from ops.probing.admin_forms import DurationField, WholeForm, Writes
 
 
 @admin.register(FleetBreaker)
@@ -36,28 +39,27 @@ class FleetBreakerAdmin(PermittedByRole, ModelAdmin):
         return from_ms(breaker.fresh_until_ms)
 
 
+class SourceForm(WholeForm):
+    definitions = DEFINITIONS
+    writes = Writes(create_source, replace_source, delete_source)
+
+    interval = DurationField("30s")
+    timeout = DurationField("5s")
+
+    class Meta:
+        model = BreakerSource
+        fields = ["entity", "name", "kind", "instance", "paused"]
+
+
 @admin.register(BreakerSource)
-class BreakerSourceAdmin(PermittedByRole, ModelAdmin):
-    view_permission = Permission.CATALOG_VIEW
-    edit_permission = None
+class BreakerSourceAdmin(DefinedAdmin):
+    form = SourceForm
+    settings = [("Looks", {"fields": ["instance", "interval", "timeout"]})]
+    state_fields = ["failure", "last_result"]
+    goes_along = "the breakers that it tells of"
     list_display = ["name", "entity", "kind", "instance", "paused", "failure"]
-    list_filter = ["kind", "paused"]
-    list_select_related = ["entity", "state"]
-    search_fields = ["name", "entity__name", "uid"]
-    ordering = ["entity__name", "name"]
-    fields = ("name", "entity", "kind", "instance", "paused", "definition", "last_look", "failure", "uid", "version")
-    readonly_fields = fields
+    list_filter = [KindFilter, "paused"]
 
     @admin.display(description="Last failure")
     def failure(self, source: BreakerSource) -> str:
         return source.state.failure
-
-    @admin.display(description="Last look")
-    def last_look(self, source: BreakerSource) -> Any:
-        return None if source.state.last_at_ms is None else from_ms(source.state.last_at_ms)
-
-    @admin.display(description="Definition")
-    def definition(self, source: BreakerSource) -> str:
-        """Anybody who may view it reads this, hence without anything that may be secret."""
-        shown = mask_document(document_of(source), kind=source.kind)
-        return "\n".join(f"{name}: {value}" for name, value in shown.items() if value is not None)

@@ -1,26 +1,25 @@
 """Checks in the Django admin, written and operated through the services."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from core.admin_services import ModelAdmin, PermittedByRole, TabularInline
+from core.admin_services import PermittedByRole, TabularInline
 from core.authentication import request_principal
-from core.clock import database_now_ms, from_ms
+from core.clock import database_now_ms
 from core.durations import format_duration_ms
 from core.errors import QuarterdeckError
 from core.permissions import Permission
-from core.revision import changing
 from entities.admin import EntityAdmin
 from ops.health import services
 from ops.health.admin_forms import CheckForm, CheckFormSet, ChecksElsewhere, InlineCheckForm
-from ops.health.checks import KINDS
 from ops.health.models import Check, Heartbeat
 from ops.health.selectors import effective
 from ops.health.wakeup import wake_engine_on_commit
+from ops.probing.admin import DefinedAdmin, KindFilter
 from ops.signals.domain import WORDS
 
 
@@ -36,56 +35,23 @@ class StatusFilter(admin.SimpleListFilter):
         return queryset if severity is None else queryset.filter(severity=severity)
 
 
-class KindFilter(admin.SimpleListFilter):
-    title = parameter_name = "kind"
-
-    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
-        return [(name, name) for name in KINDS.names()]
-
-    def queryset(self, _request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(kind=self.value()) if self.value() in KINDS.names() else queryset
-
-
 @admin.register(Check)
-class CheckAdmin(PermittedByRole, ModelAdmin):
-    view_permission = Permission.CATALOG_VIEW
-    edit_permission = Permission.CATALOG_EDIT
+class CheckAdmin(DefinedAdmin):
     form = CheckForm
-    list_display = ["name", "entity", "kind", "status", "every", "last_result", "message"]
-    list_filter = [StatusFilter, KindFilter, "paused", "entity__team", "entity__environment"]
-    list_select_related = ["entity", "state"]
-    search_fields = ["name", "entity__name", "entity__title", "uid"]
-    ordering = ["entity__name", "name"]
-    autocomplete_fields = ["entity"]
-    readonly_fields = ["uid", "version", "status", "message", "last_result", "ping_address", "created_at", "updated_at"]
-    actions = ["run_now", "pause", "resume"]
-    fieldsets = [
-        (None, {"fields": ["entity", "name", "kind", "config", "paused", "expected_version"]}),
+    settings = [
         ("Rhythm", {"fields": ["interval", "timeout", "retry_interval", "failure_threshold", "success_threshold"]}),
         ("Judgement", {"fields": ["conditions", "degraded_conditions", "degraded_above", "severity", "upside_down"]}),
-        ("State", {"fields": ["status", "message", "last_result", "ping_address"]}),
-        ("Record", {"fields": ["uid", "version", "created_at", "updated_at"]}),
     ]
+    state_fields = ["status", "message", "last_result"]
+    keys = ["ping_address"]
+    goes_along = "its results"
+    list_display = ["name", "entity", "kind", "status", "every", "last_result", "message"]
+    list_filter = [StatusFilter, KindFilter, "paused", "entity__team", "entity__environment"]
+    actions = ["run_now", "pause", "resume"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Check]:
         checks: QuerySet[Check] = super().get_queryset(request)
         return checks.annotate(severity=effective.severity(database_now_ms()))
-
-    def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        form: Any = super().get_form(request, *args, **kwargs)
-        form.principal = request_principal(request)
-        return form
-
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        # Of a reader, whose fields are not the form's, and of a new check, which has neither state nor record.
-        if not self.has_change_permission(request):
-            return [(None, {"fields": ["entity", "name", "kind", *self.get_readonly_fields(request, obj)]})]
-        return self.fieldsets if obj else self.fieldsets[:3]
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        if not self.has_change_permission(request):
-            return ["every", *(name for name in self.readonly_fields if name != "ping_address")]
-        return [*self.readonly_fields, "entity"] if obj else self.readonly_fields
 
     @admin.display(description="Status", ordering="severity")
     def status(self, check: Any) -> str:
@@ -94,11 +60,6 @@ class CheckAdmin(PermittedByRole, ModelAdmin):
     @admin.display(description="Every", ordering="interval_ms")
     def every(self, check: Check) -> str:
         return format_duration_ms(check.state.interval_ms)
-
-    @admin.display(description="Last result", ordering="state__last_at_ms")
-    def last_result(self, check: Check) -> Any:
-        at_ms = check.state.last_at_ms
-        return None if at_ms is None else from_ms(at_ms)
 
     @admin.display(description="Message")
     def message(self, check: Check) -> str:
@@ -109,25 +70,9 @@ class CheckAdmin(PermittedByRole, ModelAdmin):
         beat = Heartbeat.objects.filter(pk=check.pk).first()
         return f"/ping/{beat.ping_id}" if beat else "-"
 
-    def save_model(self, _request: HttpRequest, obj: Check, form: CheckForm, _change: Any) -> None:
-        obj.pk = form.save_through_services().id
-        obj.refresh_from_db()
+    def save_model(self, request: HttpRequest, obj: Check, form: Any, change: Any) -> None:
+        super().save_model(request, obj, form, change)
         wake_engine_on_commit()
-
-    def get_deleted_objects(
-        self, objs: Iterable[Check], request: HttpRequest
-    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        checks = list(objs)
-        denied = set() if self.has_delete_permission(request) else {"check"}
-        return [f"Check {check.name} with its results" for check in checks], {"checks": len(checks)}, denied, []
-
-    def delete_model(self, request: HttpRequest, obj: Check) -> None:
-        services.delete_check(principal=request_principal(request), uid=obj.uid)
-
-    @changing()
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Check]) -> None:
-        for check in queryset:
-            self.delete_model(request, check)
 
     def has_run_permission(self, request: HttpRequest) -> bool:
         return request_principal(request).may(Permission.CHECK_RUN)

@@ -10,7 +10,6 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from core.durations import format_duration_ms
 from core.errors import FieldError
-from core.secrets import mask_sealed
 from core.text import Line
 from ops.health.checks import KINDS
 from ops.health.checks.kind import CheckKind
@@ -115,12 +114,6 @@ document_of = DEFINITIONS.document_of
 brief_document_of = DEFINITIONS.brief_document_of
 keep_secrets = DEFINITIONS.keep_secrets
 changed_fields = DEFINITIONS.changed_fields
+shown_config = DEFINITIONS.shown_config
 mask_document = DEFINITIONS.mask_document
 mask_changes = DEFINITIONS.mask_changes
-
-
-def shown_config(check: Check) -> dict[str, Any]:
-    """The stored fields of the kind, secrets masked."""
-    definition = find_definition(check)
-    shown: dict[str, Any] = mask_sealed(check.config) if definition is None else definition.config_document
-    return shown

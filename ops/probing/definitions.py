@@ -104,6 +104,14 @@ class Definitions[C: Named, K: Kind, R: Defined]:
         self._common_of = common_of
         self._further_errors = further_errors
 
+    @property
+    def common_names(self) -> frozenset[str]:
+        return frozenset(self._common.model_fields)
+
+    @property
+    def kind_names(self) -> list[str]:
+        return self._kinds.names()
+
     def parse(self, data: Mapping[str, Any]) -> Definition[C, K]:
         """Judge one definition as people wrote it.
 
@@ -195,6 +203,11 @@ class Definitions[C: Named, K: Kind, R: Defined]:
         """As ``document_of``, without what is at its default."""
         definition = self.find(row)
         return self.document_of(row) if definition is None else definition.brief_document()
+
+    def shown_config(self, row: R) -> dict[str, Any]:
+        """The stored fields of the kind, secrets masked."""
+        definition = self.find(row)
+        return mask_sealed(row.config) if definition is None else definition.config_document
 
     def keep_secrets(self, definition: Definition[C, K], row: R | None) -> Definition[C, K]:
         """The definition with the stored secret wherever it has the mask. ``row`` is None for a new one.

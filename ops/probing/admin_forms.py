@@ -1,0 +1,155 @@
+"""Forms of definitions in the admin: they carry what was typed to the services, and back what these refuse."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import yaml
+from django import forms
+
+from core.admin_services import ServiceForm, rehearse, show_error
+from core.errors import FieldError, ValidationFailed
+from entities.catalog.yaml_source import parse_yaml
+from ops.probing.definitions import Definition, Definitions
+
+_DURATION_HELP = "Such as 300ms, 30s or 5m."
+_CONFIG_LIMIT = 100_000
+
+
+class Version(Protocol):
+    """What a write answers; ``id`` is that of the row."""
+
+    @property
+    def id(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """The services of a slice that write its definitions.
+
+    ``create`` takes ``entity_ref`` and ``definition``, ``replace`` takes ``uid``, ``definition`` and
+    ``expected_version``, ``delete`` takes ``uid``; all take ``principal``.
+    """
+
+    create: Callable[..., Version]
+    replace: Callable[..., Version]
+    delete: Callable[..., None]
+
+
+class ConfigField(forms.CharField):
+    """The fields of the kind, typed as YAML, of which JSON is a part."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False, max_length=_CONFIG_LIMIT, widget=forms.Textarea(attrs={"rows": 6, "cols": 80}))
+        self.help_text = "As in the catalogue file, such as url: http://10.1.2.3/health"
+        self.label = "Fields of the kind"
+
+    def prepare_value(self, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return yaml.safe_dump(value, sort_keys=False, allow_unicode=True) if value else ""
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            config = parse_yaml(super().to_python(value) or "", file="line").value
+        except ValidationFailed as error:
+            raise forms.ValidationError([f"{wrong.field}: {wrong.message}" for wrong in error.errors]) from None
+        if config is not None and not isinstance(config, dict):
+            raise forms.ValidationError("expected one field: value a line")
+        return config or {}
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return bool(self.to_python(data) != (initial or {}))
+        except forms.ValidationError:
+            return True
+
+
+class DurationField(forms.CharField):
+    """As people say it; the definition judges it. Without an ``initial`` it may be left empty."""
+
+    def __init__(self, initial: str = "", *, help_text: str = "") -> None:
+        super().__init__(
+            max_length=20,
+            required=bool(initial),
+            empty_value=None,
+            initial=initial,
+            help_text=f"{help_text} {_DURATION_HELP}".strip(),
+        )
+
+
+class DefinitionForm(ServiceForm):
+    """A form whose fields, those that it has, are those of a definition."""
+
+    definitions: ClassVar[Definitions[Any, Any, Any]]
+    writes: ClassVar[Writes]
+
+    kind = forms.ChoiceField()
+    config = ConfigField()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if isinstance(kind := self.fields.get("kind"), forms.ChoiceField):
+            kind.choices = [(name, name) for name in self.definitions.kind_names]
+        if self.instance.pk:
+            document = self.definitions.document_of(self.instance)
+            self.initial.update({name: document[name] for name in self._common & self.fields.keys()})
+            self.initial["config"] = self.definitions.shown_config(self.instance)
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        if not self.errors and (error := rehearse(self._rehearsed)):
+            show_error(self, ValidationFailed(error.message, errors=tuple(map(self._beside_a_field, error.errors))))
+        return data
+
+    def definition(self) -> Definition[Any, Any]:
+        """Raises ``ValidationFailed``. What the form does not ask for stays as it is stored."""
+        data = self.cleaned_data
+        stored = {}
+        if self.instance.pk:
+            stored = self.definitions.document_of(type(self.instance).objects.get(pk=self.instance.pk))
+        common = {name: stored[name] for name in self._common & stored.keys()}
+        common |= {name: data[name] for name in self._common & data.keys()}
+        # Last, so that nothing typed as a field of the kind takes the place of a common one.
+        if taken := sorted(self._common & data["config"].keys()):
+            raise ValidationFailed("Not of the kind", errors=(FieldError("config", f"{taken[0]} has its own field"),))
+        return self.definitions.parse({**data["config"], **common})
+
+    def write(self, *, entity_uid: str, expected_version: int | None = None) -> Version:
+        if not self.instance.pk:
+            return self.writes.create(principal=self.principal, entity_ref=entity_uid, definition=self.definition())
+        return self.writes.replace(
+            principal=self.principal,
+            uid=self.instance.uid,
+            definition=self.definition(),
+            expected_version=expected_version,
+        )
+
+    @property
+    def _common(self) -> frozenset[str]:
+        return self.definitions.common_names
+
+    def _rehearsed(self) -> object:
+        return self.definition()
+
+    def _beside_a_field(self, wrong: FieldError) -> FieldError:
+        known = wrong.field.partition(".")[0] in self.fields
+        return wrong if known else FieldError("config", f"{wrong.field}: {wrong.message}")
+
+
+class WholeForm(DefinitionForm):
+    """The form of one definition, with the entity that it belongs to."""
+
+    expected_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk and "expected_version" in self.fields:
+            self.fields["expected_version"].initial = self.instance.version
+
+    def save_through_services(self) -> Version:
+        entity = self.instance.entity if self.instance.pk else self.cleaned_data["entity"]
+        return self.write(entity_uid=entity.uid, expected_version=self.cleaned_data.get("expected_version"))
+
+    def _rehearsed(self) -> object:
+        return self.save_through_services()

@@ -13,8 +13,10 @@ from django.contrib.auth.admin import UserAdmin
 from django.db import transaction
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
+from django.utils.formats import localize
 
 from core.authentication import request_principal
+from core.clock import from_ms
 from core.errors import QuarterdeckError
 from core.permissions import Permission, Principal
 
@@ -50,6 +52,11 @@ class PermittedByRole:
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         return self.has_change_permission(request)
+
+
+def show_moment(at_ms: int) -> str:
+    """As text: of a date that no column holds, the page of one row would show microseconds."""
+    return localize(from_ms(at_ms))
 
 
 class ServiceForm(ModelForm):

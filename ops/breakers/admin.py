@@ -1,11 +1,8 @@
 """Breakers in the Django admin, to read; and their sources, written through the services."""
 
-from typing import Any
-
 from django.contrib import admin
 
-from core.admin_services import ModelAdmin, PermittedByRole
-from core.clock import from_ms
+from core.admin_services import ModelAdmin, PermittedByRole, show_moment
 from core.permissions import Permission
 from ops.breakers.definition import DEFINITIONS
 from ops.breakers.models import BreakerSource, FleetBreaker
@@ -31,12 +28,12 @@ class FleetBreakerAdmin(PermittedByRole, ModelAdmin):
     readonly_fields = fields
 
     @admin.display(description="Since", ordering="since_ms")
-    def since(self, breaker: FleetBreaker) -> Any:
-        return from_ms(breaker.since_ms)
+    def since(self, breaker: FleetBreaker) -> str:
+        return show_moment(breaker.since_ms)
 
     @admin.display(description="Fresh until", ordering="fresh_until_ms")
-    def fresh_until(self, breaker: FleetBreaker) -> Any:
-        return from_ms(breaker.fresh_until_ms)
+    def fresh_until(self, breaker: FleetBreaker) -> str:
+        return show_moment(breaker.fresh_until_ms)
 
 
 class SourceForm(WholeForm):
@@ -57,7 +54,7 @@ class BreakerSourceAdmin(DefinedAdmin):
     settings = [("Looks", {"fields": ["instance", "interval", "timeout"]})]
     state_fields = ["failure", "last_result"]
     goes_along = "the breakers that it tells of"
-    list_display = ["name", "entity", "kind", "instance", "paused", "failure"]
+    list_display = ["name", "entity", "kind", "instance", "paused", "last_result", "failure"]
     list_filter = [KindFilter, "paused"]
 
     @admin.display(description="Last failure")

@@ -8,9 +8,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
-from core.admin_services import ModelAdmin, PermittedByRole, ServiceForm
+from core.admin_services import ModelAdmin, PermittedByRole, ServiceForm, show_moment
 from core.authentication import request_principal
-from core.clock import from_ms
 from core.permissions import Permission
 from core.revision import changing
 from ops.errors import services
@@ -34,12 +33,12 @@ class ErrorGroupAdmin(PermittedByRole, ModelAdmin):
     readonly_fields = fields
 
     @admin.display(description="First seen", ordering="first_seen_ms")
-    def first_seen(self, group: ErrorGroup) -> Any:
-        return from_ms(group.first_seen_ms)
+    def first_seen(self, group: ErrorGroup) -> str:
+        return show_moment(group.first_seen_ms)
 
     @admin.display(description="Last seen", ordering="last_seen_ms")
-    def last_seen(self, group: ErrorGroup) -> Any:
-        return from_ms(group.last_seen_ms)
+    def last_seen(self, group: ErrorGroup) -> str:
+        return show_moment(group.last_seen_ms)
 
     @admin.display(description="On the dashboard")
     def page(self, group: ErrorGroup) -> str:

@@ -7,9 +7,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from core.admin_services import ModelAdmin, PermittedByRole
+from core.admin_services import ModelAdmin, PermittedByRole, show_moment
 from core.authentication import request_principal
-from core.clock import from_ms
 from core.permissions import Permission
 from core.revision import changing
 from ops.probing.admin_forms import WholeForm
@@ -74,9 +73,9 @@ class DefinedAdmin(PermittedByRole, ModelAdmin):
         return "\n".join(f"{name}: {value}" for name, value in shown.items() if value is not None)
 
     @admin.display(description="Last result", ordering="state__last_at_ms")
-    def last_result(self, row: Any) -> Any:
+    def last_result(self, row: Any) -> str | None:
         at_ms = row.state.last_at_ms
-        return None if at_ms is None else from_ms(at_ms)
+        return None if at_ms is None else show_moment(at_ms)
 
     def save_model(self, _request: HttpRequest, obj: Any, form: Any, _change: Any) -> None:
         obj.pk = form.save_through_services().id

@@ -131,3 +131,12 @@ def test_who_may_only_view_reads_the_definition_without_secrets(
     assert operator.get(f"{subject.list_url}?kind={subject.form['kind']}&q=mail").status_code == 200
     assert operator.post(subject.change_url(), {**subject.form, "name": "other"}).status_code == 403
     assert subject.row().name == "mail"
+
+
+def test_moments_are_told_to_the_second_on_both_pages(subject: Subject, created: Client) -> None:
+    type(subject.row().state).objects.update(last_at_ms=1_764_331_456_136)
+
+    for page in (subject.change_url(), subject.list_url):
+        shown = created.get(page).content.decode()
+        assert "2025" in shown
+        assert "136000" not in shown

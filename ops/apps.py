@@ -11,16 +11,14 @@ class OpsConfig(AppConfig):
         from entities.catalog.sections import SECTIONS  # noqa: PLC0415
         from entities.lifecycle import register_lifecycle_listener  # noqa: PLC0415
         from entities.status import register_status_source  # noqa: PLC0415
-        from ops.breakers.catalog import BreakersSection  # noqa: PLC0415
-        from ops.breakers.services import BreakerLifecycle  # noqa: PLC0415
+        from ops.breakers.services import SOURCE_WRITER, BreakerLifecycle  # noqa: PLC0415
+        from ops.definitions.catalog import DefinitionsSection  # noqa: PLC0415
         from ops.errors.ingest import ITEM_HANDLERS  # noqa: PLC0415
         from ops.errors.own import OWN_ERRORS  # noqa: PLC0415
         from ops.errors.selectors.backlog import spool_backlog  # noqa: PLC0415
-        from ops.health.catalog import ChecksSection  # noqa: PLC0415
         from ops.health.check_ins import take_check_in  # noqa: PLC0415
-        from ops.health.services import CheckLifecycle  # noqa: PLC0415
-        from ops.queues.catalog import QueuesSection  # noqa: PLC0415
-        from ops.queues.services import QueueLifecycle  # noqa: PLC0415
+        from ops.health.services import CHECK_WRITER, CheckLifecycle  # noqa: PLC0415
+        from ops.queues.services import QUEUE_WRITER, QueueLifecycle  # noqa: PLC0415
         from ops.sampling.outboxes import OUTBOXES  # noqa: PLC0415
         from ops.statuses.selectors import entity_statuses  # noqa: PLC0415
 
@@ -28,9 +26,9 @@ class OpsConfig(AppConfig):
         register_lifecycle_listener(CheckLifecycle())
         register_lifecycle_listener(QueueLifecycle())
         register_lifecycle_listener(BreakerLifecycle())
-        SECTIONS.register("checks", ChecksSection())
-        SECTIONS.register("queues", QueuesSection())
-        SECTIONS.register("breakers", BreakersSection())
+        SECTIONS.register("checks", DefinitionsSection(CHECK_WRITER))
+        SECTIONS.register("queues", DefinitionsSection(QUEUE_WRITER))
+        SECTIONS.register("breakers", DefinitionsSection(SOURCE_WRITER))
         OUTBOXES.register("errors", spool_backlog)
         ITEM_HANDLERS.register("check_in", take_check_in)
         keep_errors_in(OWN_ERRORS.keep)

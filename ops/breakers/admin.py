@@ -4,11 +4,10 @@ from django.contrib import admin
 
 from core.admin_services import ModelAdmin, PermittedByRole, show_moment
 from core.permissions import Permission
-from ops.breakers.definition import DEFINITIONS
 from ops.breakers.models import BreakerSource, FleetBreaker
-from ops.breakers.services import create_source, delete_source, replace_source
-from ops.probing.admin import DefinedAdmin, KindFilter
-from ops.probing.admin_forms import DurationField, WholeForm, Writes
+from ops.breakers.services import SOURCE_WRITER
+from ops.definitions.admin import DefinedAdmin, KindFilter
+from ops.definitions.admin_forms import DurationField, WholeForm
 
 
 @admin.register(FleetBreaker)
@@ -37,8 +36,7 @@ class FleetBreakerAdmin(PermittedByRole, ModelAdmin):
 
 
 class SourceForm(WholeForm):
-    definitions = DEFINITIONS
-    writes = Writes(create_source, replace_source, delete_source)
+    writer = SOURCE_WRITER
 
     interval = DurationField("30s")
     timeout = DurationField("5s")

@@ -29,7 +29,6 @@ class CommonFields(Named):
     instance: Annotated[Line, Field(max_length=INSTANCE_MAX)] = ""
     interval: Annotated[Duration, between(INTERVAL_MS)] = 30_000
     timeout: Annotated[Duration, between(TIMEOUT_MS)] = 5_000
-    paused: Annotated[bool, Field(strict=True)] = False
 
 
 def _common_document(source: BreakerSource) -> dict[str, Any]:
@@ -47,7 +46,8 @@ type SourceDefinition = Definition[CommonFields, BreakerSourceKind]
 DEFINITIONS: Definitions[CommonFields, BreakerSourceKind, BreakerSource] = Definitions(
     CommonFields,
     SOURCES,
-    noun="source",
+    BreakerSource,
+    noun="breaker source",
     per_entity_max=SOURCES_PER_ENTITY_MAX,
     common_of=_common_document,
 )

@@ -14,12 +14,12 @@ from core.durations import format_duration_ms
 from core.errors import QuarterdeckError
 from core.permissions import Permission
 from entities.admin import EntityAdmin
+from ops.definitions.admin import DefinedAdmin, KindFilter
 from ops.health import services
 from ops.health.admin_forms import CheckForm, CheckFormSet, ChecksElsewhere, InlineCheckForm
 from ops.health.models import Check, Heartbeat
 from ops.health.selectors import effective
 from ops.health.wakeup import wake_engine_on_commit
-from ops.probing.admin import DefinedAdmin, KindFilter
 from ops.signals.domain import WORDS
 
 

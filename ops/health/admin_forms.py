@@ -8,11 +8,10 @@ from django.db.models import QuerySet
 from core.admin_services import InlineFormSet, rehearse
 from core.permissions import Principal
 from entities.models import Entity
-from ops.health.definition import DEFINITIONS
+from ops.definitions.admin_forms import DefinitionForm, DurationField, WholeForm
 from ops.health.domain import Severity
 from ops.health.models import Check
-from ops.health.services import create_check, delete_check, replace_check
-from ops.probing.admin_forms import DefinitionForm, DurationField, WholeForm, Writes
+from ops.health.services import CHECK_WRITER, delete_check
 
 
 class LinesField(forms.CharField):
@@ -33,8 +32,7 @@ class LinesField(forms.CharField):
 
 
 class _CheckFields(DefinitionForm):
-    definitions = DEFINITIONS
-    writes = Writes(create_check, replace_check, delete_check)
+    writer = CHECK_WRITER
 
     interval = DurationField("60s")
 

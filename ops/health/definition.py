@@ -48,7 +48,6 @@ class CommonFields(Named):
     success_threshold: Threshold = 1
     upside_down: Annotated[bool, Field(strict=True)] = False
     severity: Severity = Severity.CRITICAL
-    paused: Annotated[bool, Field(strict=True)] = False
 
     @field_validator("retry_interval")
     @classmethod
@@ -99,6 +98,7 @@ type CheckDefinition = Definition[CommonFields, CheckKind]
 DEFINITIONS: Definitions[CommonFields, CheckKind, Check] = Definitions(
     CommonFields,
     KINDS,
+    Check,
     noun="check",
     per_entity_max=CHECKS_PER_ENTITY_MAX,
     common_of=_common_document,

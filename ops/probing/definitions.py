@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Protocol
 
+from django.db.models import QuerySet
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.egress import Endpoint, TargetRefused, current_policy
@@ -27,12 +28,16 @@ type Changes = Mapping[str, tuple[Any, Any]]
 
 
 class Named(BaseModel):
-    """The fields that everything has; a slice adds its own. Unknown fields are refused."""
+    """The fields that everything has; a slice adds its own. Unknown fields are refused.
+
+    What is ``paused`` is not looked at.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Name
     kind: Annotated[Line, Field(min_length=1, max_length=32)]
+    paused: Annotated[bool, Field(strict=True)] = False
 
 
 class Kind(Protocol):
@@ -82,15 +87,16 @@ class Definition[C: Named, K: Kind]:
 class Definitions[C: Named, K: Kind, R: Defined]:
     """Reads, compares and masks the definitions of one slice.
 
-    ``noun`` is what one of them is called in messages, and an entity has at most ``per_entity_max``. ``common_of``
-    spells the common fields of a stored row; ``further_errors`` finds what else is wrong with what people wrote, given
-    the kind that they named.
+    ``model`` has their rows, ``noun`` is what one of them is called in messages, and an entity has at most
+    ``per_entity_max``. ``common_of`` spells the common fields of a row; ``further_errors`` finds what else is wrong
+    with what people wrote, given the kind that they named.
     """
 
     def __init__(
         self,
         common: type[C],
         kinds: Registry[K],
+        model: type[R],
         *,
         noun: str,
         per_entity_max: int,
@@ -98,19 +104,24 @@ class Definitions[C: Named, K: Kind, R: Defined]:
         further_errors: Callable[[Mapping[str, Any], K], list[FieldError]] = lambda _data, _kind: [],
     ) -> None:
         self._common = common
-        self._kinds = kinds
+        self.kinds = kinds
+        self.model = model
         self.noun = noun
-        self._per_entity_max = per_entity_max
+        self.per_entity_max = per_entity_max
         self._common_of = common_of
         self._further_errors = further_errors
+
+    def rows(self) -> QuerySet[R]:
+        return self.model._default_manager.all()  # noqa: SLF001 - its public name is each model's own
+
+    @property
+    def target(self) -> str:
+        """What audit and timeline call one."""
+        return self.noun.replace(" ", "_")
 
     @property
     def common_names(self) -> frozenset[str]:
         return frozenset(self._common.model_fields)
-
-    @property
-    def kind_names(self) -> list[str]:
-        return self._kinds.names()
 
     def parse(self, data: Mapping[str, Any]) -> Definition[C, K]:
         """Judge one definition as people wrote it.
@@ -121,13 +132,13 @@ class Definitions[C: Named, K: Kind, R: Defined]:
         own = self._own_fields(data)
         common, errors = _parse(self._common, {key: value for key, value in data.items() if key not in own})
         kind_name = data.get("kind")
-        kind = self._kinds.get(kind_name) if isinstance(kind_name, str) else None
+        kind = self.kinds.get(kind_name) if isinstance(kind_name, str) else None
         config = None
         if kind is not None:
             config, wrong = _parse(kind.Config, {str(key): value for key, value in own.items()})
             errors += [*wrong, *self._further_errors(data, kind)]
         elif isinstance(kind_name, str):
-            errors.append(FieldError("kind", f"{kind_name[:40]!r} is none of {', '.join(self._kinds.names())}"))
+            errors.append(FieldError("kind", f"{kind_name[:40]!r} is none of {', '.join(self.kinds.names())}"))
         refused = None if kind is None or config is None else _find_refusal(kind.targets(config))
         if errors or common is None or kind is None or config is None:
             also = refused.errors if refused else ()
@@ -154,9 +165,9 @@ class Definitions[C: Named, K: Kind, R: Defined]:
                 taken = f"the entity has another {self.noun} named {definition.name!r}"
                 errors.append(FieldError(f"{index}.name", taken))
             definitions.append(definition)
-        if len(wanted) > self._per_entity_max:
-            over = f"over the limit of {self._per_entity_max} {self.noun}s"
-            errors.append(FieldError(str(self._per_entity_max), over))
+        if len(wanted) > self.per_entity_max:
+            over = f"over the limit of {self.per_entity_max} {self.noun}s"
+            errors.append(FieldError(str(self.per_entity_max), over))
         if errors:
             raise ValidationFailed(SUMMARY, errors=tuple(errors))
         return definitions
@@ -177,7 +188,7 @@ class Definitions[C: Named, K: Kind, R: Defined]:
         Of a secret that cannot be read any more it has the mask. Raises ``ValidationFailed`` when the kind is not
         installed, or takes other fields by now.
         """
-        kind = self._kinds.get(row.kind)
+        kind = self.kinds.get(row.kind)
         if kind is None:
             raise ValidationFailed(f"{row.name}: the kind {row.kind!r} is not installed")
         config, errors = _parse(kind.Config, row.config, context={"open": open_or_mask, STORED: True})
@@ -237,7 +248,7 @@ class Definitions[C: Named, K: Kind, R: Defined]:
         The kind tells what of its own is secret; of one that is not installed everything is.
         """
         own = self._own_fields(document)
-        installed = self._kinds.get(kind)
+        installed = self.kinds.get(kind)
         masked = installed.Config.masked(own) if installed else dict.fromkeys(own, REDACTED)
         return {name: masked[name] if name in masked else redact(value, name) for name, value in document.items()}
 
@@ -257,8 +268,10 @@ class Definitions[C: Named, K: Kind, R: Defined]:
 
 
 def _in_reading_order(common: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
-    """Name and kind, then what the kind needs, then how it is run."""
-    return {**{key: common[key] for key in ("name", "kind")}, **config, **common}
+    """Name and kind, then what the kind needs, then how it is run, and last whether it is."""
+    last = {key: common[key] for key in ("paused",) if key in common}
+    rest = {key: value for key, value in common.items() if key not in last}
+    return {**{key: common[key] for key in ("name", "kind")}, **config, **rest, **last}
 
 
 def _parse[M: BaseModel](

@@ -5,10 +5,11 @@ from django.db import models
 
 class Defined(models.Model):
     """``config`` holds the fields of the kind, validated by the kind's ``Config``, secrets sealed. ``version`` counts
-    the edits.
+    the edits. Each says what its ``uid`` begins with.
     """
 
     entity = models.ForeignKey("entities.Entity", on_delete=models.CASCADE, related_name="+")
+    uid = models.CharField(max_length=40, unique=True, editable=False)
     name = models.CharField(max_length=64)
     kind = models.CharField(max_length=32)
     config = models.JSONField(default=dict, blank=True)

@@ -7,18 +7,16 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from core.clock import database_now_ms
-from ops.probing.admin import DefinedAdmin, KindFilter
-from ops.probing.admin_forms import DurationField, WholeForm, Writes
-from ops.queues.definition import DEFINITIONS
+from ops.definitions.admin import DefinedAdmin, KindFilter
+from ops.definitions.admin_forms import DurationField, WholeForm
 from ops.queues.models import Queue
 from ops.queues.selectors import effective
-from ops.queues.services import create_queue, delete_queue, replace_queue
+from ops.queues.services import QUEUE_WRITER
 from ops.signals.domain import WORDS
 
 
 class QueueForm(WholeForm):
-    definitions = DEFINITIONS
-    writes = Writes(create_queue, replace_queue, delete_queue)
+    writer = QUEUE_WRITER
 
     max_age = DurationField(help_text="Unhealthy when the oldest waits longer.")
     warn_age = DurationField(help_text="Degraded when the oldest waits longer.")

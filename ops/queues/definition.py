@@ -41,7 +41,6 @@ class CommonFields(Named):
     breach_within: Annotated[Duration, between((0, 86_400_000))] = BREACH_WITHIN_MS
     interval: Annotated[Duration, between(INTERVAL_MS)] = 30_000
     timeout: Annotated[Duration, between(TIMEOUT_MS)] = 5_000
-    paused: Annotated[bool, Field(strict=True)] = False
 
     @field_validator("warn_size", "warn_age")
     @classmethod
@@ -80,6 +79,7 @@ type QueueDefinition = Definition[CommonFields, QueueSource]
 DEFINITIONS: Definitions[CommonFields, QueueSource, Queue] = Definitions(
     CommonFields,
     SOURCES,
+    Queue,
     noun="queue",
     per_entity_max=QUEUES_PER_ENTITY_MAX,
     common_of=_common_document,

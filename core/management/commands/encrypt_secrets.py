@@ -5,9 +5,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from core.permissions import system_principal
-from ops.breakers import services as breakers
-from ops.health import services as checks
-from ops.queues import services as queues
+from ops.breakers.definition import DEFINITIONS as SOURCES
+from ops.definitions.encryption import encrypt_secrets
+from ops.health.definition import DEFINITIONS as CHECKS
+from ops.queues.definition import DEFINITIONS as QUEUES
 
 
 class Command(BaseCommand):
@@ -15,13 +16,13 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         principal = system_principal("command-line")
-        done = checks.encrypt_secrets(principal=principal)
-        queues_written, queues_unreadable = queues.encrypt_secrets(principal=principal)
-        sources_written, sources_unreadable = breakers.encrypt_source_secrets(principal=principal)
+        checks = encrypt_secrets(CHECKS, principal=principal)
+        queues = encrypt_secrets(QUEUES, principal=principal)
+        sources = encrypt_secrets(SOURCES, principal=principal)
         self.stdout.write(
-            f"Encrypted the secrets of {done.written} checks, {queues_written} queues and {sources_written} sources of "
-            "breakers with the newest key."
+            f"Encrypted the secrets of {checks.written} checks, {queues.written} queues and {sources.written} sources "
+            "of breakers with the newest key."
         )
-        if unreadable := (*done.unreadable, *queues_unreadable, *sources_unreadable):
+        if unreadable := (*checks.unreadable, *queues.unreadable, *sources.unreadable):
             names = ", ".join(unreadable)
             raise CommandError(f"No key opens the secrets of {names}; write them again.", returncode=1)

@@ -9,7 +9,7 @@ from entities.lifecycle import lock_catalogue
 from ops.health.definition import definition_of
 from ops.health.models import Check
 from ops.health.services import schedule
-from ops.health.services.records import find_for_update, record_check_action
+from ops.health.services.definitions import CHECK_WRITER
 
 
 @changing()
@@ -19,7 +19,7 @@ def run_check_now(*, principal: Principal, uid: str) -> None:
     Raises ``NotFound``, and ``Conflict`` for a check that stands still or that waits for signs of life.
     """
     principal.require(Permission.CHECK_RUN)
-    check = find_for_update(uid)
+    check = CHECK_WRITER.find_for_update(uid)
     if check.paused:
         raise Conflict(f"{check.name} is paused; resume it first")
     if check.entity.lifecycle != Lifecycle.ACTIVE:
@@ -29,7 +29,7 @@ def run_check_now(*, principal: Principal, uid: str) -> None:
         raise Conflict(f"{check.name} waits for pings and cannot be run from here")
     now = database_now_ms()
     schedule.bring_forward(check.pk, now_ms=now)
-    record_check_action(principal, "check.run", check, now_ms=now)
+    CHECK_WRITER.record(principal, "run", check, now_ms=now)
     mark_changed()
 
 
@@ -37,7 +37,7 @@ def run_check_now(*, principal: Principal, uid: str) -> None:
 def pause_check(*, principal: Principal, uid: str) -> None:
     """Take the check off the schedule; pausing a paused one changes nothing. Raises ``NotFound``."""
     principal.require(Permission.CHECK_PAUSE)
-    _set_paused(principal, find_for_update(uid), paused=True)
+    _set_paused(principal, CHECK_WRITER.find_for_update(uid), paused=True)
 
 
 @changing()
@@ -45,7 +45,7 @@ def resume_check(*, principal: Principal, uid: str) -> None:
     """Put the check back on the schedule, due now and unknown until its first result. Raises ``NotFound``."""
     principal.require(Permission.CHECK_PAUSE)
     lock_catalogue()  # the entity must not become inactive meanwhile
-    _set_paused(principal, find_for_update(uid), paused=False)
+    _set_paused(principal, CHECK_WRITER.find_for_update(uid), paused=False)
 
 
 def _set_paused(principal: Principal, check: Check, *, paused: bool) -> None:
@@ -59,6 +59,6 @@ def _set_paused(principal: Principal, check: Check, *, paused: bool) -> None:
         schedule.stop(check.pk, version=check.version, now_ms=now)
     else:
         schedule.start(check.pk, definition_of(check), version=check.version, now_ms=now)
-    action = "check.pause" if paused else "check.resume"
-    record_check_action(principal, action, check, now_ms=now, before={"paused": not paused}, after={"paused": paused})
+    verb = "pause" if paused else "resume"
+    CHECK_WRITER.record(principal, verb, check, now_ms=now, before={"paused": not paused}, after={"paused": paused})
     mark_changed()

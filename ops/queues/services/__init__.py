@@ -1,16 +1,14 @@
 """Writes of the slice: permission, rules, audit and revision, in one transaction each."""
 
 from ops.queues.services.definitions import (
-    QueueVersion,
+    QUEUE_WRITER,
     create_queue,
     delete_queue,
     pause_queue,
     replace_queue,
     resume_queue,
-    save_queues,
     update_queue,
 )
-from ops.queues.services.encryption import encrypt_secrets
 from ops.queues.services.lifecycle import QueueLifecycle
 from ops.queues.services.messages import (
     PEEK_MAX,
@@ -29,15 +27,14 @@ from ops.queues.services.messages import (
 
 __all__ = [
     "PEEK_MAX",
+    "QUEUE_WRITER",
     "QueueLifecycle",
-    "QueueVersion",
     "ShownMessage",
     "Swept",
     "create_queue",
     "delete_queue",
     "discard_all_dead",
     "discard_dead",
-    "encrypt_secrets",
     "pause_consumers",
     "pause_queue",
     "peek",
@@ -48,6 +45,5 @@ __all__ = [
     "resume_queue",
     "retry_all_dead",
     "retry_dead",
-    "save_queues",
     "update_queue",
 ]

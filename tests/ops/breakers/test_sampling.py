@@ -20,7 +20,6 @@ from entities.domain import Lifecycle
 from entities.models import Entity
 from entities.services import update_entity
 from ops.breakers import exposition, selectors, services, store
-from ops.breakers.catalog import BreakersSection
 from ops.breakers.definition import parse_source, running_config
 from ops.breakers.domain import Action
 from ops.breakers.models import (
@@ -32,6 +31,8 @@ from ops.breakers.models import (
 from ops.breakers.own_services import close, force_open
 from ops.breakers.sampling import BreakerSampling
 from ops.breakers.tasks import sample
+from ops.definitions.catalog import DefinitionsSection
+from ops.definitions.writing import Version
 from ops.journal.models import JournalEntry
 from ops.sampling.sampler import Sampler
 from tests.ops.breakers.conftest import item, the_breaker
@@ -61,15 +62,15 @@ def look() -> Iterator[Look]:
 
 
 @pytest.fixture
-def add(entity: Entity, staff: Principal) -> Callable[..., services.SourceVersion]:
-    def create(url: str, *, name: str = "fleet", kind: str = "scrape", **fields: Any) -> services.SourceVersion:
+def add(entity: Entity, staff: Principal) -> Callable[..., Version]:
+    def create(url: str, *, name: str = "fleet", kind: str = "scrape", **fields: Any) -> Version:
         definition = parse_source({"name": name, "kind": kind, "url": url, "interval": "10s", **fields})
         return services.create_source(principal=staff, entity_ref=entity.name, definition=definition)
 
     return create
 
 
-type Add = Callable[..., services.SourceVersion]
+type Add = Callable[..., Version]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -326,7 +327,7 @@ def test_a_source_stands_still_while_its_entity_is_inactive(add: Add, entity: En
 
 @pytest.mark.django_db
 def test_the_section_of_the_catalogue(entity: Entity, staff: Principal) -> None:
-    section = BreakersSection()
+    section = DefinitionsSection(services.SOURCE_WRITER)
     wanted = [
         {"name": "fleet", "kind": "scrape", "url": "http://127.0.0.1:9102/metrics", "instance": "a", "interval": "10s"},
         {"name": "spring", "kind": "actuator", "url": "http://127.0.0.1:9103/actuator/circuitbreakers"},

@@ -10,6 +10,7 @@ from core.errors import ValidationFailed
 from core.permissions import Principal
 from entities.models import Entity
 from entities.services import update_entity
+from ops.definitions.writing import Version
 from ops.health import services
 from ops.health.checks.composite import CompositeConfig, CompositeKind
 from ops.health.checks.kind import CheckContext, MemberStanding
@@ -109,7 +110,7 @@ class TestCycles:
     def api(self, make_entity: Callable[..., Entity]) -> Entity:
         return make_entity("api")
 
-    def add(self, editor: Principal, name: str, *members: str) -> services.CheckVersion:
+    def add(self, editor: Principal, name: str, *members: str) -> Version:
         definition = parse_check({"name": name, "kind": "composite", "members": members})
         return services.create_check(principal=editor, entity_ref="api", definition=definition)
 
@@ -162,4 +163,4 @@ class TestCycles:
             for name, member in (("a", "api/b"), ("b", "api/a"))
         ]
         with pytest.raises(ValidationFailed, match="by itself"):
-            services.save_checks(principal=editor, entity_id=api.pk, definitions=wanted, delete_others=True)
+            services.CHECK_WRITER.save_all(principal=editor, entity_id=api.pk, definitions=wanted, delete_others=True)

@@ -1,8 +1,6 @@
 """Forms of definitions in the admin: they carry what was typed to the services, and back what these refuse."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import yaml
 from django import forms
@@ -10,30 +8,11 @@ from django import forms
 from core.admin_services import ServiceForm, rehearse, show_error
 from core.errors import FieldError, ValidationFailed
 from entities.catalog.yaml_source import parse_yaml
-from ops.probing.definitions import Definition, Definitions
+from ops.definitions.writing import Version, Writer
+from ops.probing.definitions import Definition
 
 _DURATION_HELP = "Such as 300ms, 30s or 5m."
 _CONFIG_LIMIT = 100_000
-
-
-class Version(Protocol):
-    """What a write answers; ``id`` is that of the row."""
-
-    @property
-    def id(self) -> int: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Writes:
-    """The services of a slice that write its definitions.
-
-    ``create`` takes ``entity_ref`` and ``definition``, ``replace`` takes ``uid``, ``definition`` and
-    ``expected_version``, ``delete`` takes ``uid``; all take ``principal``.
-    """
-
-    create: Callable[..., Version]
-    replace: Callable[..., Version]
-    delete: Callable[..., None]
 
 
 class ConfigField(forms.CharField):
@@ -81,8 +60,7 @@ class DurationField(forms.CharField):
 class DefinitionForm(ServiceForm):
     """A form whose fields, those that it has, are those of a definition."""
 
-    definitions: ClassVar[Definitions[Any, Any, Any]]
-    writes: ClassVar[Writes]
+    writer: ClassVar[Writer[Any, Any, Any]]
 
     kind = forms.ChoiceField()
     config = ConfigField()
@@ -90,11 +68,11 @@ class DefinitionForm(ServiceForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if isinstance(kind := self.fields.get("kind"), forms.ChoiceField):
-            kind.choices = [(name, name) for name in self.definitions.kind_names]
+            kind.choices = [(name, name) for name in self.writer.definitions.kinds.names()]
         if self.instance.pk:
-            document = self.definitions.document_of(self.instance)
+            document = self.writer.definitions.document_of(self.instance)
             self.initial.update({name: document[name] for name in self._common & self.fields.keys()})
-            self.initial["config"] = self.definitions.shown_config(self.instance)
+            self.initial["config"] = self.writer.definitions.shown_config(self.instance)
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
@@ -107,18 +85,18 @@ class DefinitionForm(ServiceForm):
         data = self.cleaned_data
         stored = {}
         if self.instance.pk:
-            stored = self.definitions.document_of(type(self.instance).objects.get(pk=self.instance.pk))
+            stored = self.writer.definitions.document_of(type(self.instance).objects.get(pk=self.instance.pk))
         common = {name: stored[name] for name in self._common & stored.keys()}
         common |= {name: data[name] for name in self._common & data.keys()}
         # Last, so that nothing typed as a field of the kind takes the place of a common one.
         if taken := sorted(self._common & data["config"].keys()):
             raise ValidationFailed("Not of the kind", errors=(FieldError("config", f"{taken[0]} has its own field"),))
-        return self.definitions.parse({**data["config"], **common})
+        return self.writer.definitions.parse({**data["config"], **common})
 
     def write(self, *, entity_uid: str, expected_version: int | None = None) -> Version:
         if not self.instance.pk:
-            return self.writes.create(principal=self.principal, entity_ref=entity_uid, definition=self.definition())
-        return self.writes.replace(
+            return self.writer.create(principal=self.principal, entity_ref=entity_uid, definition=self.definition())
+        return self.writer.replace(
             principal=self.principal,
             uid=self.instance.uid,
             definition=self.definition(),
@@ -127,7 +105,7 @@ class DefinitionForm(ServiceForm):
 
     @property
     def _common(self) -> frozenset[str]:
-        return self.definitions.common_names
+        return self.writer.definitions.common_names
 
     def _rehearsed(self) -> object:
         return self.definition()

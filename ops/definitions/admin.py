@@ -11,7 +11,7 @@ from core.admin_services import ModelAdmin, PermittedByRole, show_moment
 from core.authentication import request_principal
 from core.permissions import Permission
 from core.revision import changing
-from ops.probing.admin_forms import WholeForm
+from ops.definitions.admin_forms import WholeForm
 from ops.probing.models import Defined
 
 _ASKED = ["entity", "name", "kind", "config", "paused", "expected_version"]
@@ -25,7 +25,7 @@ class KindFilter(admin.SimpleListFilter):
     title = parameter_name = "kind"
 
     def lookups(self, _request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(name, name) for name in model_admin.form.definitions.kind_names]
+        return [(name, name) for name in model_admin.form.writer.definitions.kinds.names()]
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(kind=self.value()) if self.value() else queryset
@@ -68,7 +68,7 @@ class DefinedAdmin(PermittedByRole, ModelAdmin):
     @admin.display(description="Definition")
     def definition(self, row: Any) -> str:
         """Anybody who may view it reads this, hence without anything that may be secret."""
-        definitions = self.form.definitions
+        definitions = self.form.writer.definitions
         shown = definitions.mask_document(definitions.document_of(row), kind=row.kind)
         return "\n".join(f"{name}: {value}" for name, value in shown.items() if value is not None)
 
@@ -84,14 +84,14 @@ class DefinedAdmin(PermittedByRole, ModelAdmin):
     def get_deleted_objects(
         self, objs: Iterable[Defined], request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        noun = self.form.definitions.noun
+        noun = self.form.writer.definitions.noun
         rows = list(objs)
         denied = set() if self.has_delete_permission(request) else {noun}
         going = [f"{noun.capitalize()} {row.name} with {self.goes_along}" for row in rows]
         return going, {f"{noun}s": len(rows)}, denied, []
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        self.form.writes.delete(principal=request_principal(request), uid=obj.uid)
+        self.form.writer.delete(principal=request_principal(request), uid=obj.uid)
 
     @changing()
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:

@@ -55,6 +55,18 @@ def test_only_staff_is_led_to_the_admin_and_a_wide_page_has_the_rail(sign_in: Si
     expect(page.locator("#rail").get_by_role("link", name="Wallboard")).to_be_visible()
 
 
+@pytest.mark.parametrize("path", ["/", "/entities", "/checks", "/breakers?q=none"])
+def test_every_filter_is_high_enough_for_a_finger(path: str, sign_in: SignIn) -> None:
+    add_fleet()
+    page = sign_in(Role.VIEWER, width=390).open(path)
+
+    heights = page.locator(".narrow").evaluate(
+        "(bar) => [...bar.querySelectorAll('input, select, a')].map((one) => one.getBoundingClientRect().height)"
+    )
+    assert len(heights) > 1
+    assert set(heights) == {44}
+
+
 @pytest.mark.parametrize("width", [390, 320])
 def test_no_word_or_count_of_the_bar_touches_another(width: int, sign_in: SignIn) -> None:
     page = sign_in(Role.VIEWER, width=width).open("/")

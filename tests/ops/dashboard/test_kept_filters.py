@@ -154,6 +154,23 @@ def test_the_tiles_say_what_the_lists_show_that_they_lead_to(client_of: ClientOf
     assert chip(text(client, found["Errors"].url), "open") == count
 
 
+@pytest.mark.parametrize("section", ["entities", *LISTS])
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("q=zzz", "Nothing has “zzz” in its name"),
+        ("team=none&q=zzz", "Nothing that passes the chosen filters has “zzz” in its name"),
+        ("team=none", "Nothing passes all of the chosen filters."),
+    ],
+)
+def test_a_list_without_a_match_says_what_it_looked_for(
+    client_of: ClientOf, two_teams: None, section: str, query: str, said: str
+) -> None:
+    content = " ".join(text(client_of(Role.VIEWER), f"/{section}?{query}").split())
+    assert said in content
+    assert 'class="button" href="/' in content
+
+
 def test_the_recent_changes_follow_the_filters(two_teams: None) -> None:
     def told(owner: EntityFilter) -> set[str]:
         return {change.entity_name for change in list_changes(owner=owner)}

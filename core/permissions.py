@@ -66,7 +66,11 @@ class Principal:
     def require(self, permission: Permission) -> None:
         """Raise ``PermissionDenied`` unless the principal holds the permission."""
         if not self.may(permission):
-            raise PermissionDenied(f"{self.name} lacks the permission {permission.value}")
+            least = next(role for role in Role if permission in ROLE_PERMISSIONS[role])
+            raise PermissionDenied(
+                f"This takes the permission {permission.value}, which {self.name.removeprefix('user:')} lacks. "
+                f"The role {least.value} has it."
+            )
 
 
 ANONYMOUS = Principal(name="anonymous", permissions=frozenset())

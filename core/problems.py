@@ -116,8 +116,8 @@ def respond(request: HttpRequest, problem: Problem) -> HttpResponse:
         response = problem_json(problem)
     elif problem.status == 401:
         login = f"{reverse('login')}?{urlencode({'next': _address_shown(request)})}"
-        if request.headers.get("HX-Request"):
-            response = HttpResponse(status=401, headers={"HX-Redirect": login})
+        if request.headers.get("HX-Request"):  # a page was open: its session has ended
+            response = HttpResponse(status=401, headers={"HX-Redirect": f"{login}&ended=1"})
         else:
             response = redirect(login)
     else:

@@ -47,6 +47,13 @@ def holds_words(text: str, words: Sequence[str]) -> bool:
     return all(word.lower() in text.lower() for word in words)
 
 
+def nearness(name: str, words: Sequence[str]) -> int:
+    """As ``nearest`` orders, of what is no row."""
+    name, looked_for = name.lower(), [word.lower() for word in words]
+    places = (name in looked_for, name.startswith(tuple(looked_for)), any(word in name for word in looked_for))
+    return next((place for place, holds in enumerate(places) if holds), len(places))
+
+
 def matching(text: str, *fields: str) -> Q:
     """Rows of which each word of ``text`` is in one of ``fields``; all rows for a text without a word."""
     found = Q()

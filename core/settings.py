@@ -146,6 +146,7 @@ TRACE_URL = config.trace_url
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = "core.formats"  # the settings of formats lose against those of the language
 
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "overview"

@@ -12,6 +12,7 @@ from core.breaker.storage import Operation, Standing, StorageLost, Transition
 from core.clock import from_ms
 from core.errors import NotFound, Unavailable
 from core.permissions import Permission, Principal
+from core.search import Hit, Hits, holds_words, nearness, words_of
 from ops.probing import guarding as _guarding  # noqa: F401 - it registers the policy of targets
 
 log = structlog.get_logger(__name__)
@@ -78,6 +79,15 @@ def own_breakers(*, principal: Principal) -> OwnBreakers:
     return read_own_breakers()
 
 
+def search_own_breakers(*, principal: Principal, text: str, limit: int) -> Hits:
+    """Those that the list narrowed to ``text`` has: the nearest first, of these the worst; none while the store does
+    not answer. The uid of each is its name, its status the word of its state, and it belongs to no entity."""
+    principal.require(Permission.CATALOG_VIEW)
+    words = words_of(text)
+    rows = sorted(read_own_breakers(words).rows, key=lambda row: nearness(row.target, words))
+    return Hits(tuple(Hit(row.name, row.name, "", row.state.value) for row in rows[:limit]), len(rows))
+
+
 def own_breaker(*, principal: Principal, name: str) -> OwnBreakerRow:
     """Raises ``NotFound`` for one that nothing is known of, ``Unavailable``."""
     principal.require(Permission.CATALOG_VIEW)
@@ -97,12 +107,13 @@ def own_transitions(*, principal: Principal, limit: int = HISTORY_MAX) -> list[O
     return [_transition_of(transition) for transition in found]
 
 
-def read_own_breakers() -> OwnBreakers:
-    """For the platform itself, whoever asks. Does not raise."""
+def read_own_breakers(words: Sequence[str] = ()) -> OwnBreakers:
+    """For the platform itself, whoever asks; with ``words``, of its rows those whose name has each. Does not raise."""
     storage = own_storage()
     try:
         names = storage.names(ROWS_MAX + 1)
-        standings = storage.run([Operation(name, policy_of(name)) for name in names[:ROWS_MAX]])
+        wanted = [name for name in names[:ROWS_MAX] if holds_words(name, words)]
+        standings = storage.run([Operation(name, policy_of(name)) for name in wanted])
     except StorageLost as error:
         log.warning("breakers.own_store_lost", error=str(error))
         return OwnBreakers((), is_lost=True)

@@ -7,6 +7,7 @@ from django.db.models import Max
 
 from core.clock import from_ms
 from entities.domain import Lifecycle
+from entities.filters import EVERY_ENTITY, EntityFilter, narrowed
 from entities.models import Entity
 from ops.breakers.domain import STATUSES, BreakerState
 from ops.dashboard.edits import VERBS
@@ -43,9 +44,9 @@ class Change:
     entity_name: str = ""
 
 
-def list_changes(*, limit: int = 12) -> list[Change]:
-    """Of all entities, newest first. That a check or queue was found healthy at first sight is no change, and of an
-    inactive entity only what people did is told."""
+def list_changes(*, owner: EntityFilter = EVERY_ENTITY, limit: int = 12) -> list[Change]:
+    """Of the entities that pass, newest first. That a check or queue was found healthy at first sight is no change,
+    and of an inactive entity only what people did is told."""
     newest = JournalEntry.objects.aggregate(newest=Max("id"))["newest"] or 0
     rows = (
         JournalEntry.objects.filter(pk__gt=newest - _LOOKED_THROUGH)
@@ -56,6 +57,8 @@ def list_changes(*, limit: int = 12) -> list[Change]:
         )
         .order_by("-id")
     )
+    if owner != EVERY_ENTITY:
+        rows = rows.filter(entity_id__in=narrowed(Entity.objects.order_by(), owner).values("id"))
     entries = list(rows[:limit])
     names = dict(Entity.objects.filter(pk__in={entry.entity_id for entry in entries}).values_list("pk", "name"))
     return [read_change(entry, entity_name=names.get(entry.entity_id, "")) for entry in entries]

@@ -66,15 +66,24 @@ class Listing:
 def list_entities(query: QueryDict, *, path: str, fleet: Fleet) -> tuple[Filters, Listing]:
     """The filter bar and one page of the entities that pass; what the address says wrongly counts as not said."""
     narrow = parse_filter(query)
-    rows, counts = fleet.rows, fleet.counts
-    if narrow != EntityFilter():
-        passing = set(narrowed(Entity.objects.order_by(), narrow).values_list("id", flat=True))
-        rows = [row for row in rows if row.id in passing]
-        counts = Counter(row.status for row in rows)
+    rows = narrow_rows(fleet, narrow)
+    counts = fleet.counts if rows is fleet.rows else Counter(row.status for row in rows)
     filters = _filters(query, narrow, path=path, counts=counts, options=fleet.options)
     if filters.status:
         rows = [row for row in rows if row.status == filters.status]
     return filters, _listing(query, path=path, rows=rows)
+
+
+def narrow_rows(fleet: Fleet, narrow: EntityFilter) -> Sequence[Row]:
+    """Of all entities those that pass; only what people type is looked for in the database."""
+    rows = fleet.rows
+    passing = fleet.passing(narrow)
+    if passing is not None:
+        rows = [row for row in rows if row.id in passing]
+    if narrow.q:
+        found = set(narrowed(Entity.objects.order_by(), EntityFilter(q=narrow.q)).values_list("id", flat=True))
+        rows = [row for row in rows if row.id in found]
+    return rows
 
 
 def parse_filter(query: QueryDict) -> EntityFilter:

@@ -19,27 +19,19 @@ from ops.breakers.selectors.counts import open_count
 from ops.dashboard.blindness import Blindness, find_blindness
 from ops.dashboard.kept_filters import kept_address
 from ops.dashboard.standing import read_fleet
+from ops.dashboard.tally import TROUBLE, Tally
 from ops.errors.selectors import troubled_group_count
 from ops.signals.domain import Signal
 from ops.statuses.selectors import verdict
 
-TROUBLE = ("unhealthy", "degraded")
-_LOUD = ("unhealthy", "degraded", "impacted", "unknown")
 _LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    word: str
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """``counts`` are entities by status; ``now_ms`` is the server's clock, for the ticking times of the page;
+class Frame(Tally):
+    """``now_ms`` is the server's clock, for the ticking times of the page;
     ``errors_in_trouble`` counts groups, ``open_breakers`` those of the fleet."""
 
-    counts: Mapping[str, int]
     checks_in_trouble: int
     queues_in_trouble: int
     last_result_at: dt.datetime | None
@@ -47,10 +39,6 @@ class Frame:
     blind: Blindness | None
     errors_in_trouble: int = 0
     open_breakers: int = 0
-
-    @property
-    def total(self) -> int:
-        return sum(self.counts.values())
 
     @property
     def last_result_ms(self) -> int | None:
@@ -77,18 +65,6 @@ class Frame:
         if self.blind:
             return "Blind"
         return f"{self.counts['unknown']} unknown" if self.counts.get("unknown") else ""
-
-    @property
-    def is_all_well(self) -> bool:
-        return not any(self.counts.get(word) for word in _LOUD)
-
-    @property
-    def parts(self) -> list[Part]:
-        return [Part(word, self.counts[word]) for word in (*_LOUD, "healthy") if self.counts.get(word)]
-
-    @property
-    def asides(self) -> str:
-        return ", ".join(f"{self.counts[word]} {word}" for word in ("maintenance", "paused") if self.counts.get(word))
 
 
 def read_frame(own: Mapping[int, EntityStatus] | None = None, *, blind: Blindness | None = None) -> Frame:

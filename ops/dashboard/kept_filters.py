@@ -30,8 +30,11 @@ def kept_address(path: str, query: QueryDict, **more: str) -> str:
 
 
 def kept_scope(query: QueryDict) -> str:
-    """In words; empty for everything."""
-    return ", ".join(filter(None, (plain(query, name) for name in KEPT_FILTERS)))
+    """What ``read_kept`` reads in words, such as ``team payments, label region:eu``; empty for everything."""
+    owner = read_kept(query)
+    labels = [f"label {key}:{value}" for key, value in owner.labels.items()]
+    parts = (owner.team and f"team {owner.team}", owner.environment and f"environment {owner.environment}", *labels)
+    return ", ".join(filter(None, parts))
 
 
 def kept_choices(

@@ -59,7 +59,12 @@ class Filters:
 
     @property
     def is_set(self) -> bool:
-        return bool(self.q or self.status != self.usual or any(choice.value for choice in self.choices))
+        return bool(self.q or self.is_chosen)
+
+    @property
+    def is_chosen(self) -> bool:
+        """By anything but a text."""
+        return self.status != self.usual or any(choice.value for choice in self.choices)
 
     @property
     def is_narrowed(self) -> bool:

@@ -4,8 +4,6 @@ import datetime as dt
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from django.db.models import Q
-
 from core.clock import to_ms
 from core.permissions import Principal
 from entities.models import Entity
@@ -68,11 +66,11 @@ def list_problems(
     if not ids:
         return []
     impacts = _list_impacts(statuses)
-    entities = Entity.objects.filter(pk__in=ids)
+    columns = ("id", "uid", "name", "team__name", "tier")
+    found = list(Entity.objects.filter(pk__in=ids).values_list(*columns, named=True))
     if only is not None:
         causes = {cause for pk in only if pk in statuses for cause in statuses[pk].caused_by}
-        entities = entities.filter(Q(pk__in=only) | Q(name__in=causes))
-    found = entities.values_list("id", "uid", "name", "team__name", "tier", named=True)
+        found = [row for row in found if row.id in only or row.name in causes]
     rows = sorted(
         found,
         key=lambda row: (

@@ -25,10 +25,10 @@ class SearchQuery(BaseModel):
 
 
 class HitOut(BaseModel):
-    kind: Literal["entity", "check", "queue", "breaker", "error"]
-    id: str
+    kind: Literal["entity", "check", "queue", "breaker", "own_breaker", "error"]
+    id: str = Field(description="Of an own breaker its name.")
     name: str = Field(description="Of an error group its title.")
-    entity: str = Field(description="The name of the entity that it belongs to, or is.")
+    entity: str = Field(description="The name of the entity that it belongs to, or is; empty for an own breaker.")
     status: str = Field(description="Of a breaker or an error group its state.")
     page: str = Field(description="The path of its page.")
 
@@ -59,8 +59,8 @@ class SearchOut(BaseModel):
     summary="Find by name",
 )
 def find(request: HttpRequest, query: Query[SearchQuery]) -> SearchOut:
-    """Entities, checks, queues, breakers of the fleet and error groups of which each word is in the name, in the name
-    of the entity, in an entity's title or description, or in the place of an error."""
+    """Entities, checks, queues, breakers of the fleet, own breakers and error groups of which each word is in the name,
+    in the name of the entity, in an entity's title or description, or in the place of an error."""
     refuse_unknown_query(request, SearchQuery)
     found = search(principal=request_principal(request), text=query.q, limit=query.limit)
     return SearchOut(

@@ -54,7 +54,7 @@ def read_search(query: QueryDict, *, principal: Principal, limit: int) -> dict[s
         "searched": text,
         "groups": [_group(kind, text) for kind in found],
         "total": sum(kind.total for kind in found),
-        "summary": ", ".join(f"{kind.total:,} {kind.kind if kind.total == 1 else kind.plural}" for kind in found),
+        "summary": ", ".join(f"{kind.total:,} {kind.singular if kind.total == 1 else kind.plural}" for kind in found),
     }
 
 
@@ -87,7 +87,7 @@ def _line(found: Found, hit: Hit, words: Sequence[str]) -> Line:
 
 def _mark(kind: str, word: str) -> SafeString:
     """Glyph, word and colour: of a status, of a breaker's state, or of an error's."""
-    if kind == "breaker":
+    if kind in {"breaker", "own_breaker"}:
         return state_mark(word)
     if kind == "error":
         tone = "" if word == "open" else "paused"

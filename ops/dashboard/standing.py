@@ -4,13 +4,15 @@ Every open page and every poll that found a change needs it, and many of them co
 """
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from core.models import AuditEntry
 from entities.domain import Lifecycle
+from entities.filters import EntityFilter
 from entities.models import Entity
 from entities.status import EntityStatus
 from ops.dashboard.rows import Row
@@ -26,6 +28,8 @@ NEWEST_EDITS = 64
 """So many: an edit may be committed after one with a later number."""
 
 type Edition = tuple[int, ...]
+type _Members = Mapping[str, Mapping[str, Sequence[int]]]
+"""By a filter's name and value the entities that have it."""
 type _Columns = tuple[int, str, str, str | None, str, int]
 
 
@@ -34,6 +38,7 @@ class _Catalogue(NamedTuple):
 
     edition: Edition
     columns: Sequence[_Columns]
+    members: _Members
     options: Mapping[str, Sequence[str]]
     graph: Graph
 
@@ -58,6 +63,14 @@ class Fleet:
         """What a filter can be set to, in order."""
         return self.catalogue.options
 
+    def passing(self, narrow: EntityFilter) -> AbstractSet[int] | None:
+        """Those that have the team, environment, kind and labels of ``narrow``; None when it asks for none of these."""
+        wanted = [("team", narrow.team), ("environment", narrow.environment), ("kind", narrow.kind)]
+        wanted += [("label", f"{key}:{value}") for key, value in narrow.labels.items()]
+        members = self.catalogue.members
+        found = [set(members[name].get(value, ())) for name, value in wanted if value]
+        return set.intersection(*found) if found else None
+
 
 _known: Fleet | None = None
 
@@ -72,10 +85,6 @@ def read_fleet() -> Fleet:
     elif now - known.read_at > KEPT_SECONDS:
         known = _known = _with_new_reasons(known, now)
     return known
-
-
-def all_statuses() -> Mapping[int, EntityStatus]:
-    return read_fleet().statuses
 
 
 def recent_statuses() -> Mapping[int, EntityStatus]:
@@ -120,24 +129,22 @@ def _read_catalogue(edition: Edition) -> _Catalogue:
     entities = dict[int, tuple[str, bool]]()
     names = ("id", "uid", "name", "team__name", "kind", "tier", "lifecycle", "environment", "labels")
     columns: list[_Columns] = []
-    teams, kinds, environments, labels = set[str | None](), set[str](), set[str](), set[str]()
+    members: dict[str, defaultdict[str, list[int]]] = {
+        name: defaultdict(list) for name in ("team", "environment", "kind", "label")
+    }
     for pk, uid, name, team, kind, tier, cycle, environment, own_labels in Entity.objects.order_by().values_list(
         *names
     ):
         columns.append((pk, uid, name, team, kind, tier))
         entities[pk] = name, cycle == Lifecycle.ACTIVE
-        teams.add(team)
-        kinds.add(kind)
-        environments.add(environment)
-        if own_labels:
-            labels.update(f"{key}:{value}" for key, value in own_labels.items())
-    options = {
-        "team": sorted(team for team in teams if team),
-        "environment": sorted(environments),
-        "kind": sorted(kinds),
-        "label": sorted(labels),
-    }
-    return _Catalogue(edition, columns, options, Graph(entities, list(hard_edges())))
+        if team:
+            members["team"][team].append(pk)
+        members["environment"][environment].append(pk)
+        members["kind"][kind].append(pk)
+        for key, value in own_labels.items():
+            members["label"][f"{key}:{value}"].append(pk)
+    options = {name: sorted(having) for name, having in members.items()}
+    return _Catalogue(edition, columns, members, options, Graph(entities, list(hard_edges())))
 
 
 def _with_new_reasons(known: Fleet, now: float) -> Fleet:

@@ -13,7 +13,6 @@ from entities.neighbourhood import read_neighbourhood
 from entities.selectors import get_entity
 from ops.dashboard.blindness import Blindness, find_blindness
 from ops.dashboard.breaker_pages import read_entity_breakers
-from ops.dashboard.changes import list_changes
 from ops.dashboard.charts import answer_chart
 from ops.dashboard.check_listing import list_checks
 from ops.dashboard.check_pages import read_check
@@ -22,15 +21,13 @@ from ops.dashboard.entity_pages import read_entity_checks
 from ops.dashboard.error_pages import read_entity_errors
 from ops.dashboard.frame import read_frame
 from ops.dashboard.graph import draw_graph
-from ops.dashboard.kept_filters import kept_scope
 from ops.dashboard.latency import read_latency
+from ops.dashboard.overview_pages import read_overview
 from ops.dashboard.polling import answer_live, is_fragment_request
-from ops.dashboard.problems import list_problems
 from ops.dashboard.queue_pages import read_entity_queues
 from ops.dashboard.reasons import fold_reasons
 from ops.dashboard.search_pages import PAGE_ROWS, PANEL_ROWS, read_search
-from ops.dashboard.standing import all_statuses, read_fleet
-from ops.dashboard.tiles import read_tiles
+from ops.dashboard.standing import read_fleet
 from ops.dashboard.time_range import parse_range
 from ops.dashboard.timeline import read_timeline
 from ops.dashboard.wall import read_wall
@@ -47,18 +44,9 @@ def overview(request: HttpRequest) -> HttpResponse:
     principal = request_principal(request)
 
     def read(blind: Blindness | None) -> dict[str, Any]:
-        fleet = read_fleet()
-        problems = list_problems(fleet.statuses, principal=principal, blind=blind is not None)
-        filters, listing = list_entities(request.GET, path=request.path, fleet=fleet)
         return {
             "frame": read_frame(blind=blind),
-            "problems": problems,
-            "lead": problems[0] if problems else None,
-            "tiles": read_tiles(principal=principal, stamp=fleet.stamp, query=request.GET),
-            "tiles_scope": kept_scope(request.GET),
-            "filters": filters,
-            "listing": listing,
-            "changes": list_changes(),
+            **read_overview(request.GET, path=request.path, principal=principal, blind=blind),
         }
 
     return answer_live(request, "ops/dashboard/overview.html", section="overview", read=read, watch=_trend_step)
@@ -167,7 +155,7 @@ def wall(request: HttpRequest) -> HttpResponse:
     principal = request_principal(request)
 
     def read(blind: Blindness | None) -> dict[str, Any]:
-        shown = read_wall(request.GET, statuses=all_statuses(), principal=principal, blind=blind)
+        shown = read_wall(request.GET, fleet=read_fleet(), principal=principal, blind=blind)
         return {"frame": shown.frame, "wall": shown}
 
     return answer_live(request, "ops/dashboard/wall.html", section="wall", read=read, has_rail=False)

@@ -7,15 +7,14 @@ from itertools import batched
 from django.http import QueryDict
 
 from core.permissions import Principal
-from entities.filters import narrowed
-from entities.models import Entity
-from entities.status import UNKNOWN, EntityStatus
+from entities.status import EntityStatus
 from ops.dashboard.blindness import Blindness
-from ops.dashboard.entity_listing import parse_filter
+from ops.dashboard.entity_listing import narrow_rows, parse_filter
 from ops.dashboard.frame import Frame, read_frame
 from ops.dashboard.kept_filters import kept_scope
 from ops.dashboard.problems import Problem, list_problems
 from ops.dashboard.severity import SEVERITY
+from ops.dashboard.standing import Fleet
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +64,12 @@ class Wall:
     scope: str
 
 
-def read_wall(
-    query: QueryDict, *, statuses: Mapping[int, EntityStatus], principal: Principal, blind: Blindness | None
-) -> Wall:
-    """``statuses`` are those of all entities; the address says by team, environment and label which are shown."""
-    entities = narrowed(Entity.objects.order_by(), parse_filter(query))
-    names = dict(entities.values_list("id", "name"))
-    own = {pk: statuses.get(pk, UNKNOWN) for pk in names}
-    found = list_problems(statuses, principal=principal, blind=blind is not None, only=names, drawn=0)
+def read_wall(query: QueryDict, *, fleet: Fleet, principal: Principal, blind: Blindness | None) -> Wall:
+    """The address says by team, environment and label which entities are shown."""
+    rows = narrow_rows(fleet, parse_filter(query))
+    names = {row.id: row.name for row in rows}
+    own = {row.id: row.standing for row in rows}
+    found = list_problems(fleet.statuses, principal=principal, blind=blind is not None, only=names, drawn=0)
     layout = next((each for each in _LAYOUTS if len(found) <= each.most), _LAYOUTS[-1])
     shown = found if len(found) <= layout.most else found[: layout.most - 1]
     rest = _list_rest(names, own, shown={problem.name for problem in shown})

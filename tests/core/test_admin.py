@@ -1,5 +1,6 @@
 """Audit, tokens and users in the admin."""
 
+import datetime as dt
 from collections.abc import Callable
 
 import pytest
@@ -125,3 +126,13 @@ def test_the_admin_leads_back_to_the_dashboard_in_its_colours(client: Client) ->
     assert '<a href="/">Dashboard</a>' in page
     assert "css/admin." in page
     assert "View site" not in page
+
+
+def test_moments_are_iso_dates_in_24_hours_and_say_utc(client: Client) -> None:
+    token = create_token(principal=system_principal("tester"), name="ci", role="viewer")
+    at = dt.datetime(2026, 3, 4, 15, 4, 5, tzinfo=dt.UTC)
+    ApiToken.objects.filter(uid=token.uid).update(created_at=at)
+
+    row = ApiToken.objects.get(uid=token.uid)
+    for path in (TOKENS, f"{TOKENS}{row.pk}/change/"):
+        assert "2026-03-04 15:04:05 UTC" in client.get(path).content.decode()

@@ -105,6 +105,20 @@ def test_a_retry_is_told_when(make_request: Callable[..., HttpRequest]) -> None:
     assert answer_exception(make_request(API), OperationalError("x"))["Retry-After"] == "5"
 
 
+def test_what_may_work_in_a_moment_can_be_tried_again(
+    make_request: Callable[..., HttpRequest], rf: RequestFactory
+) -> None:
+    lost = answer_exception(make_request("/checks?team=a&q=b"), OperationalError("x"))
+    assert '<a class="button button-primary" href="/checks?team=a&amp;q=b">Try again</a>' in lost.text
+
+    for answer in (
+        answer_exception(rf.post("/checks"), OperationalError("x")),
+        answer_exception(make_request("/checks/none"), errors.NotFound("x")),
+    ):
+        assert "Try again" not in answer.text
+        assert "Go to the overview" in answer.text
+
+
 @pytest.mark.django_db
 class TestUnmatchedAddresses:
     def test_of_pages_are_a_page(self, client: Client) -> None:
@@ -124,7 +138,7 @@ class TestUnmatchedAddresses:
 @pytest.mark.django_db
 def test_a_request_without_a_session_is_asked_to_sign_in(client: Client) -> None:
     assert client.get("/").headers["Location"] == "/login?next=%2F"
-    assert client.get("/", headers={"HX-Request": "true"}).headers["HX-Redirect"] == "/login?next=%2F"
+    assert client.get("/", headers={"HX-Request": "true"}).headers["HX-Redirect"] == "/login?next=%2F&ended=1"
 
 
 @pytest.mark.django_db

@@ -44,6 +44,24 @@ def test_after_too_many_failures_even_the_right_password_waits() -> None:
     assert 0 < int(refused["Retry-After"]) <= sign_in.WINDOW_SECONDS
     assert "Too many failed sign-ins. Try again in 5 minutes." in refused.content.decode()
     assert 'value="ada"' in refused.content.decode()
+    assert "aria-invalid" not in refused.content.decode()  # neither field is wrong
+
+
+def test_who_was_signed_out_while_a_page_was_open_is_told() -> None:
+    address = Client().get("/checks", headers={"HX-Request": "true"})["HX-Redirect"]
+
+    assert address == "/login?next=%2Fchecks&ended=1"
+    assert "You were signed out." in Client().get(address).content.decode()
+    assert "You were signed out." not in Client().get("/login?next=/checks").content.decode()
+
+
+def test_who_is_signed_in_is_told_why_this_page_appears() -> None:
+    client = Client()
+    client.force_login(User.objects.get(username="ada"))
+
+    page = client.get("/admin/", follow=True).content.decode()
+
+    assert "signed in as <strong>ada</strong>, who may not see that page" in page
 
 
 def test_nobody_is_locked_out_from_elsewhere() -> None:

@@ -11,7 +11,7 @@ from django.test import Client
 from core.authentication import principal_of_token
 from core.errors import Conflict, NotAuthenticated, NotFound, PermissionDenied, ValidationFailed
 from core.models import ApiToken, AuditEntry
-from core.permissions import ROLE_PERMISSIONS, Principal, Role, system_principal
+from core.permissions import ROLE_PERMISSIONS, Permission, Principal, Role, system_principal
 from core.tokens import create_token, revoke_token
 
 pytestmark = pytest.mark.django_db
@@ -115,3 +115,8 @@ def test_a_command_that_cannot_ends_with_one_line_and_2(arguments: tuple[str, ..
 
     assert caught.value.returncode == 2
     assert "\n" not in str(caught.value)
+
+
+def test_who_lacks_a_permission_reads_which_role_has_it() -> None:
+    with pytest.raises(PermissionDenied, match=r"permission catalog\.edit, which ada lacks\. The role editor has it\."):
+        Principal(name="user:ada", permissions=frozenset()).require(Permission.CATALOG_EDIT)

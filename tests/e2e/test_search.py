@@ -7,7 +7,7 @@ from playwright.sync_api import Page, Route, expect
 
 from core.permissions import Role
 from ops.signals.domain import Status
-from tests.breakers import add_breakers
+from tests.breakers import OWN_CLOSED, add_breakers
 from tests.browser import SignIn
 from tests.fleet import add_check, add_fleet, add_queues
 
@@ -215,3 +215,19 @@ def test_a_list_is_filtered_by_a_field_of_its_own_that_no_answer_overwrites(sign
 
     expect(page.locator("#filter-q")).to_have_value("mailerxyz")
     assert focused(page) == "filter-q"
+
+
+def test_an_own_breaker_is_found_and_opened_by_the_keyboard(sign_in: SignIn) -> None:
+    add_fleet()
+    add_breakers()
+    visitor = sign_in(Role.VIEWER)
+    page = visitor.open("/checks")
+
+    type_search(page, "10.0.4.12:5432")
+    page.keyboard.type(" ")
+    expect(page.locator("#search-said")).to_have_text("Found 1 own breaker")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+
+    page.wait_for_url(f"**/breakers/own/{OWN_CLOSED}")
+    assert visitor.complaints == []

@@ -11,6 +11,7 @@ from django.test import Client
 from core.breaker.registry import own_storage
 from core.clock import now_ms
 from core.permissions import Role, system_principal
+from entities.filters import EVERY_ENTITY, EntityFilter
 from entities.models import Entity, Team
 from entities.services import update_entity
 from ops.breakers.exposition import forget_rendered as forget_breaker_series
@@ -153,10 +154,29 @@ def test_the_tiles_say_what_the_lists_show_that_they_lead_to(client_of: ClientOf
     assert chip(text(client, found["Errors"].url), "open") == count
 
 
-def test_narrowed_tiles_say_what_they_are_of(client_of: ClientOf, two_teams: None) -> None:
-    client = client_of(Role.VIEWER)
-    assert ">Of shop, region:eu</p>" in text(client, "/?team=shop&label=region:eu")
-    assert ">Of " not in text(client, "/")
+@pytest.mark.parametrize("section", ["entities", *LISTS])
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("q=zzz", "Nothing has “zzz” in its name"),
+        ("team=none&q=zzz", "Nothing that passes the chosen filters has “zzz” in its name"),
+        ("team=none", "Nothing passes all of the chosen filters."),
+    ],
+)
+def test_a_list_without_a_match_says_what_it_looked_for(
+    client_of: ClientOf, two_teams: None, section: str, query: str, said: str
+) -> None:
+    content = " ".join(text(client_of(Role.VIEWER), f"/{section}?{query}").split())
+    assert said in content
+    assert 'class="button" href="/' in content
+
+
+def test_the_recent_changes_follow_the_filters(two_teams: None) -> None:
+    def told(owner: EntityFilter) -> set[str]:
+        return {change.entity_name for change in list_changes(owner=owner)}
+
+    assert told(EVERY_ENTITY) == {"pay", "web"}
+    assert told(EntityFilter(team="shop", labels={"region": "eu"})) == {"web"}
 
 
 def test_the_tile_of_breakers_leaves_ours_out_as_its_list_does(client_of: ClientOf, two_teams: None) -> None:

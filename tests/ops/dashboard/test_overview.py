@@ -1,13 +1,17 @@
 """The overview: the verdict, problems with their causes, and the list below."""
 
+import re
 from collections.abc import Callable
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from core.permissions import Role
 from entities.models import Entity
 from ops.dashboard.entity_listing import PAGE_SIZE
+from ops.dashboard.tiles import forget_tiles
 from tests.fleet import HOSTILE, REFUSED, add_fleet, show_signs_of_life
 
 
@@ -109,3 +113,69 @@ def test_a_platform_that_never_ran_says_so(client_of: Callable[[Role], Client]) 
     content = client_of(Role.VIEWER).get("/").content.decode()
 
     assert "the scheduler and the worker never started" in content
+
+
+def test_a_part_of_the_fleet_has_a_verdict_of_its_own_beside_that_of_the_whole(client: Client) -> None:
+    response = client.get("/?team=payments")
+    content = response.content.decode()
+
+    assert dict(response.context["tally"].counts) == {"unhealthy": 1, "impacted": 1}
+    assert [problem.name for problem in response.context["problems"]] == ["payments-db"]
+    assert "In team payments" in content
+    assert 'href="/">Whole fleet</a>' in content
+    assert dict(response.context["frame"].counts) == dict(client.get("/").context["frame"].counts)
+    assert "<title>1 unhealthy" in content
+
+
+@pytest.mark.parametrize("query", ["team=payments&environment=&label=region", "label=region:eu", "environment=staging"])
+def test_banner_problems_and_list_are_of_the_same_entities(client: Client, query: str) -> None:
+    context = client.get(f"/?{query}").context
+
+    assert context["tally"].total == context["listing"].total == context["filters"].total
+    assert {problem.name for problem in context["problems"]} <= set(names(client, f"/?{query}"))
+
+
+def test_a_part_that_is_well_does_not_look_like_a_fleet_that_is_well(client: Client) -> None:
+    Entity.objects.filter(name="mailer").update(environment="edge")
+    content = client.get("/?environment=edge&view=matrix").content.decode()
+
+    assert "All 1 healthy" in content
+    assert "In environment edge" in content
+    assert re.search(r'href="/\?view=matrix">Whole fleet</a>.*?1 unhealthy', content, re.DOTALL)
+    assert "Last proven" not in content  # what was proven last may be of another part
+
+
+def test_a_cause_from_outside_the_part_stands_among_its_problems(client: Client) -> None:
+    Entity.objects.filter(name="payments-api").update(environment="edge")
+
+    context = client.get("/?environment=edge").context
+
+    assert dict(context["tally"].counts) == {"impacted": 1}
+    assert [problem.name for problem in context["problems"]] == ["payments-db"]
+    assert context["changes"] == []  # what changed is of the part alone
+
+
+def test_a_part_that_has_no_entity_says_so(client: Client) -> None:
+    content = client.get("/?team=nobody").content.decode()
+
+    assert "No entity</span>" in content
+    assert "In team nobody" in content
+
+
+def test_what_the_address_says_wrongly_narrows_nothing(client: Client) -> None:
+    response = client.get("/?label=region&team=%00")
+
+    assert response.context["scope"] == ""
+    assert "Whole fleet" not in response.content.decode()
+
+
+def test_to_narrow_the_page_asks_the_database_no_more(client: Client) -> None:
+    def queries(path: str) -> int:
+        forget_tiles()
+        with CaptureQueriesContext(connection) as asked:
+            client.get(path)
+        return len(asked)
+
+    client.get("/")
+
+    assert queries("/?team=payments&label=region:eu") <= queries("/")

@@ -1,5 +1,6 @@
 """One address serves page, fragment and poll."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +12,7 @@ from core.permissions import Role
 from core.revision import take_revision
 from ops.dashboard.views import TREND_SECONDS
 from ops.health.models import Check, CheckState
+from ops.signals.domain import Status
 from tests.fleet import add_fleet
 
 HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
@@ -43,7 +45,7 @@ def test_the_browsers_history_gets_the_whole_page(viewer_client: Client) -> None
     assert response.content.lstrip().startswith(b"<!DOCTYPE html>")
 
 
-@pytest.mark.parametrize("path", ["/", "/entities", "/checks", "/entities/payments-db"])
+@pytest.mark.parametrize("path", ["/", "/?team=payments", "/entities", "/checks", "/entities/payments-db"])
 def test_a_poll_without_news_is_204_and_tells_the_time(viewer_client: Client, path: str) -> None:
     before = now_ms()
     response = viewer_client.get(stamp_of(viewer_client, path), headers=HTMX)
@@ -67,6 +69,17 @@ def test_a_poll_after_a_change_draws_the_live_part(viewer_client: Client) -> Non
     take_revision()
 
     assert viewer_client.get(url, headers=HTMX).status_code == 200
+
+
+def test_a_narrowed_page_is_drawn_with_the_news_of_the_whole_fleet(viewer_client: Client) -> None:
+    url = stamp_of(viewer_client, "/?team=payments")
+    state = CheckState.objects.filter(definition__entity__name="mailer")
+    state.update(status=Status.UNHEALTHY, revision=take_revision())
+
+    fragment = viewer_client.get(url, headers=HTMX).content.decode()
+
+    assert "In team payments" in fragment
+    assert re.search(r"Whole fleet</a>.*?2 unhealthy", fragment, re.DOTALL)
 
 
 def test_a_status_that_went_stale_draws_the_live_part(viewer_client: Client) -> None:

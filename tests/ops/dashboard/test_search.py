@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from core.breaker.registry import own_storage
+from core.breaker.storage import StorageLost
 from core.clock import now_ms
 from core.errors import PermissionDenied
 from core.permissions import ANONYMOUS, Principal, Role
@@ -18,7 +20,7 @@ from ops.dashboard.highlight import mark_words
 from ops.dashboard.search import KINDS, Found, search
 from ops.errors.models import ErrorGroup
 from ops.signals.domain import Status
-from tests.breakers import add_breakers
+from tests.breakers import OWN_CLOSED, OWN_OPEN, add_breakers
 from tests.fleet import HOSTILE, add_check, add_fleet, add_queues
 
 PANEL = {"HTTP_HX_REQUEST": "true"}
@@ -34,6 +36,7 @@ def add_error(title: str, *, state: str = "open", entity: str = "mailer", culpri
 
 @pytest.fixture(autouse=True)
 def fleet(db: None) -> None:
+    own_storage()._client.flushdb()
     add_fleet()
     add_queues()
     add_breakers()
@@ -64,6 +67,7 @@ def test_one_text_finds_every_kind_with_its_status_and_entity(find: Find) -> Non
         "check": [("mailer", "http", "healthy")],
         "queue": [("mailer", "newsletters", "degraded"), ("mailer", "welcome", "healthy")],
         "breaker": [("mailer", "mail", "metrics_only")],
+        "own_breaker": [],
         "error": [("mailer", "MailerError: no route to the relay", "open")],
     }
 
@@ -73,6 +77,28 @@ def test_statuses_are_those_that_may_be_shown(find: Find) -> None:
     assert [hit.status for hit in find("reporting http")["check"].hits] == ["paused"]
     assert [hit.status for hit in find("warehouse")["breaker"].hits] == ["unknown"]
     assert [hit.status for hit in find("payments-db")["entity"].hits] == ["unhealthy"]
+
+
+def test_own_breakers_are_found_by_what_they_guard(client_of: Any, find: Find) -> None:
+    found = find("INTERNAL search 443")["own_breaker"]
+    assert [(hit.name, hit.status, hit.entity_name) for hit in found.hits] == [(OWN_OPEN, "open", "")]
+
+    client = client_of(Role.VIEWER)
+    assert client.get(found.page_url(found.hits[0])).status_code == 200
+    assert list(lines(client.get("/search?q=10.0.4.12", **PANEL).content.decode())) == [
+        "Closed target: 10.0.4.12 :5432"
+    ]
+    assert [hit.name for hit in find("target")["own_breaker"].hits] == [OWN_OPEN, OWN_CLOSED]
+
+
+def test_while_the_store_of_own_breakers_is_lost_the_rest_is_found(find: Find, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lose(*_args: object) -> list[str]:
+        raise StorageLost("gone")
+
+    monkeypatch.setattr(own_storage(), "names", lose)
+
+    assert find("search")["own_breaker"].total == 0
+    assert find("search")["entity"].total == 1
 
 
 def test_every_word_must_be_in_the_name_or_in_that_of_the_entity(find: Find) -> None:
@@ -103,15 +129,16 @@ def test_open_errors_come_before_those_that_are_done_with(find: Find) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_list_that_a_kind_leads_to_has_all_that_was_counted(kind: str, client_of: Any, find: Find) -> None:
     add_error("payments are late", state="resolved")
-    found = find("pay", limit=1)[kind]
+    text = "e" if kind == "own_breaker" else "pay"
+    found = find(text, limit=1)[kind]
     assert found.total > 0
 
-    response = client_of(Role.VIEWER).get(found.list_url("pay"))
+    response = client_of(Role.VIEWER).get(found.list_url(text))
 
     assert response.content.decode().count(" data-row") == found.total
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "own_breaker"])
 def test_what_was_found_is_where_its_address_says(kind: str, client_of: Any, find: Find) -> None:
     found = find("mailer")[kind]
 
@@ -229,8 +256,8 @@ def test_programs_find_the_same(client_of: Any) -> None:
 
     assert response.status_code == 200
     body = response.json()
-    assert body["totals"] == {"entity": 1, "check": 1, "queue": 2, "breaker": 1, "error": 1}
-    assert [item["kind"] for item in body["items"]] == list(KINDS)
+    assert body["totals"] == {"entity": 1, "check": 1, "queue": 2, "breaker": 1, "own_breaker": 0, "error": 1}
+    assert [item["kind"] for item in body["items"]] == [kind for kind in KINDS if kind != "own_breaker"]
     assert body["items"][2] | {"id": ""} == {
         "kind": "queue", "id": "", "name": "newsletters", "entity": "mailer", "status": "degraded",
         "page": f"/queues/{body['items'][2]['id']}",

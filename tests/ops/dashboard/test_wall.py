@@ -49,7 +49,7 @@ def test_the_address_narrows_it_and_a_cause_from_outside_stays(client: Client) -
     edge = wall_of(client, "environment=edge")
     assert dict(edge.frame.counts) == {"impacted": 1}
     assert [problem.name for problem in edge.problems] == ["payments-db"]
-    assert edge.scope == "edge"
+    assert edge.scope == "environment edge"
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def source_try(request: HttpRequest) -> HttpResponse:
         entity_ref, principal = sheet.entity_of(request.POST), request_principal(request)
         try:
             context["trial"] = try_source(
-                principal=principal, entity_ref=entity_ref, data=sheet.data(request.POST), stored=sheet.stored
+                principal=principal, entity_ref=entity_ref, definition=definition, stored=sheet.stored
             )
         except (ValidationFailed, Conflict, RateLimited) as error:
             context["refusal"], status = error.message, problem_of(error).status

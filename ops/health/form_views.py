@@ -21,7 +21,7 @@ from ops.health.definition import CommonFields, definition_of
 from ops.health.models import Check
 from ops.health.services import create_check, replace_check
 from ops.health.trial_display import show_trial
-from ops.health.trials import TRIAL_SECONDS, try_check
+from ops.health.trials import try_check
 from ops.probing.form_fields import OWN, kind_choice
 from ops.probing.sheet import SHOWN_IN_FORM, Refusal, Sheet, kept_query, no_such_entity
 
@@ -105,16 +105,15 @@ def check_try(request: HttpRequest) -> HttpResponse:
     sheet = _sheet_of(request)
     definition, errors = sheet.judge(request.POST)
     form = _marked(sheet.filled(request.POST, errors), sheet)
-    context: dict[str, object] = {"form": form, "limit_seconds": TRIAL_SECONDS}
+    context: dict[str, object] = {"form": form}
     status = 200
     if definition is not None and not errors:
-        context["was_cut"] = definition.common.timeout > TRIAL_SECONDS * 1_000
         try:
             trial = try_check(
                 principal=request_principal(request),
-                entity_name=sheet.entity_of(request.POST),
-                data=sheet.data(request.POST),
-                uid=sheet.stored.uid if sheet.stored else None,
+                entity_ref=sheet.entity_of(request.POST),
+                definition=definition,
+                stored=sheet.stored,
             )
             context["trial"] = show_trial(trial)
         except (ValidationFailed, Conflict, RateLimited) as error:

@@ -8,6 +8,7 @@ class Defined(models.Model):
     the edits.
     """
 
+    uid = models.CharField(max_length=40, unique=True, editable=False)
     entity = models.ForeignKey("entities.Entity", on_delete=models.CASCADE, related_name="+")
     name = models.CharField(max_length=64)
     kind = models.CharField(max_length=32)

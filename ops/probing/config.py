@@ -26,7 +26,7 @@ class Presentation:
 
     ``suggested`` are values of common fields that a new check starts with in the form, ``conditions`` examples of them.
     A kind that ``waits`` never goes out: it has no rhythm of its own and cannot be tried. One that does not ``dial``
-    judges what the platform knows.
+    judges what the platform knows. One that is not ``offered`` is for who writes the catalogue file.
     """
 
     title: str = ""
@@ -36,6 +36,7 @@ class Presentation:
     conditions: tuple[str, ...] = ()
     waits: bool = False
     dials: bool = True
+    offered: bool = True
 
 
 class KindConfig(BaseModel):

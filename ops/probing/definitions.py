@@ -98,7 +98,7 @@ class Definitions[C: Named, K: Kind, R: Defined]:
         further_errors: Callable[[Mapping[str, Any], K], list[FieldError]] = lambda _data, _kind: [],
     ) -> None:
         self._common = common
-        self._kinds = kinds
+        self.kinds = kinds
         self.noun = noun
         self._per_entity_max = per_entity_max
         self._common_of = common_of
@@ -113,13 +113,13 @@ class Definitions[C: Named, K: Kind, R: Defined]:
         own = self._own_fields(data)
         common, errors = _parse(self._common, {key: value for key, value in data.items() if key not in own})
         kind_name = data.get("kind")
-        kind = self._kinds.get(kind_name) if isinstance(kind_name, str) else None
+        kind = self.kinds.get(kind_name) if isinstance(kind_name, str) else None
         config = None
         if kind is not None:
             config, wrong = _parse(kind.Config, {str(key): value for key, value in own.items()})
             errors += [*wrong, *self._further_errors(data, kind)]
         elif isinstance(kind_name, str):
-            errors.append(FieldError("kind", f"{kind_name[:40]!r} is none of {', '.join(self._kinds.names())}"))
+            errors.append(FieldError("kind", f"{kind_name[:40]!r} is none of {', '.join(self.kinds.names())}"))
         refused = None if kind is None or config is None else _find_refusal(kind.targets(config))
         if errors or common is None or kind is None or config is None:
             also = refused.errors if refused else ()
@@ -169,7 +169,7 @@ class Definitions[C: Named, K: Kind, R: Defined]:
         Of a secret that cannot be read any more it has the mask. Raises ``ValidationFailed`` when the kind is not
         installed, or takes other fields by now.
         """
-        kind = self._kinds.get(row.kind)
+        kind = self.kinds.get(row.kind)
         if kind is None:
             raise ValidationFailed(f"{row.name}: the kind {row.kind!r} is not installed")
         config, errors = _parse(kind.Config, row.config, context={"open": open_or_mask, STORED: True})
@@ -224,7 +224,7 @@ class Definitions[C: Named, K: Kind, R: Defined]:
         The kind tells what of its own is secret; of one that is not installed everything is.
         """
         own = self._own_fields(document)
-        installed = self._kinds.get(kind)
+        installed = self.kinds.get(kind)
         masked = installed.Config.masked(own) if installed else dict.fromkeys(own, REDACTED)
         return {name: masked[name] if name in masked else redact(value, name) for name, value in document.items()}
 

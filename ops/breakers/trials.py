@@ -24,6 +24,10 @@ class SourceTrial:
     states: Sequence[tuple[BreakerState, int]] = ()
     seen: Sequence[Seen] = ()
 
+    @property
+    def word(self) -> str:
+        return "unhealthy" if self.failure else "healthy"
+
 
 def try_source(
     *, principal: Principal, entity_ref: str, definition: SourceDefinition, stored: BreakerSource | None = None

@@ -57,6 +57,7 @@ class Desk[C: Named, K: Kind, R: Defined]:
     create: Callable[..., Written]
     replace: Callable[..., Written]
     delete: Callable[..., None]
+    attempt: Callable[..., object]
     slug: str
     section: str
     list_route: str
@@ -64,11 +65,10 @@ class Desk[C: Named, K: Kind, R: Defined]:
     target: str
     promise: str
     loss: str
+    trial_template: str
     page_route: str = ""
     sections: tuple[FormSection, ...] = ()
     target_note: str = ""
-    attempt: Callable[..., object] | None = None
-    trial_template: str = ""
 
     def routes(self) -> list[URLPattern]:
         slug = self.slug
@@ -160,8 +160,6 @@ class Desk[C: Named, K: Kind, R: Defined]:
 
         A form with errors is answered like ``note``, since telling them is what was asked for.
         """
-        if self.attempt is None:
-            raise NotFound(f"A {self.noun} cannot be tried")
         sheet = self._sheet_of(request)
         definition, errors = sheet.judge(request.POST)
         context: dict[str, object] = {"form": sheet.filled(request.POST, errors)}
@@ -237,7 +235,6 @@ class Desk[C: Named, K: Kind, R: Defined]:
             "switch_url": self._url("switch-kind"),
             "field_url": self._url("field"),
             "try_url": self._url("try"),
-            "can_try": self.attempt is not None and not sheet.kind.Config.presentation.waits,
             **self._place_of(sheet.stored),
         }
         return render(request, f"ops/probing/form.html{partial}", context, status=status)

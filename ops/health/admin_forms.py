@@ -98,7 +98,9 @@ class _DefinitionForm(ServiceForm):
         """Raises ``ValidationFailed``. What the form does not ask for stays as it is stored."""
         data = self.cleaned_data
         stored = document_of(Check.objects.get(pk=self.instance.pk)) if self.instance.pk else {}
-        common = {name: stored[name] for name in COMMON_FIELDS & stored.keys()}
+        kind = KINDS.get(data["kind"])
+        meant = COMMON_FIELDS - (kind.Config.meaningless if kind else frozenset())
+        common = {name: stored[name] for name in meant & stored.keys()}
         common |= {name: data[name] for name in COMMON_FIELDS & data.keys()}
         # Last, so that nothing typed as a field of the kind takes the place of a common one.
         if taken := sorted(COMMON_FIELDS & data["config"].keys()):

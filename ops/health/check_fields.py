@@ -15,7 +15,7 @@ from ops.probing.form_fields import OWN, draw_field
 RHYTHM = "rhythm"
 """The section of when to look and what is good."""
 
-_ASKED_ELSEWHERE = frozenset({"kind", "paused", "retry_interval"})
+_ASKED_ELSEWHERE = frozenset({"kind", "paused"})
 
 
 def check_fields(kind: CheckKind) -> list[FormField]:
@@ -72,14 +72,11 @@ def _common_fields(kind: CheckKind, presentation: Presentation) -> Iterable[Form
             "upside_down", "Upside down", kind="checkbox", section=MORE,
             help="It should fail: an answer counts as unhealthy, a failure as healthy.",
         ),
+        FormField(
+            "retry_interval", "Retry every", kind="duration", optional=True, placeholder="5s", section=MORE,
+            help="While the last result was not healthy, instead of the time above; at most as long.",
+        ),
     ]  # fmt: skip
-    if not presentation.waits:
-        listed.append(
-            FormField(
-                "retry_interval", "Retry every", kind="duration", optional=True, placeholder="5s", section=MORE,
-                help="While the last result was not healthy, instead of the time above; at most as long.",
-            )
-        )  # fmt: skip
     yield from listed
     seen = {field.name for field in listed} | {"name"} | _ASKED_ELSEWHERE
     for name, info in CommonFields.model_fields.items():

@@ -40,10 +40,15 @@ class Presentation:
 
 
 class KindConfig(BaseModel):
-    """The fields of one kind, as the catalogue file and the API spell them. Unknown fields are refused."""
+    """The fields of one kind, as the catalogue file and the API spell them. Unknown fields are refused.
+
+    ``meaningless`` are the common fields that say nothing of this kind: no form shows them, and no value is taken for
+    them but the default.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     presentation: ClassVar[Presentation] = Presentation()
+    meaningless: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
     def masked(cls, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class Sheet[C: Named, K: Kind, R: Defined]:
     version: str = ""
 
     def fields(self) -> list[FormField]:
-        fields = self.subject.draw_fields(self.kind)
+        fields = self._drawn()
         if self.stored is not None:
             return fields
         return [
@@ -83,7 +83,7 @@ class Sheet[C: Named, K: Kind, R: Defined]:
 
     def data(self, typed: QueryDict) -> dict[str, Any]:
         """What was typed, as the catalogue file would say it; what is empty is not said."""
-        return read_typed(typed, self.subject.draw_fields(self.kind), self.kind)
+        return read_typed(typed, self._drawn(), self.kind)
 
     def judge(self, typed: QueryDict) -> tuple[Definition[C, K] | None, tuple[FieldError, ...]]:
         return judge_typed(
@@ -108,6 +108,10 @@ class Sheet[C: Named, K: Kind, R: Defined]:
             return self.filled(typed, errors)[name]
         except KeyError:
             raise NotFound("There is no such field") from None
+
+    def _drawn(self) -> list[FormField]:
+        meaningless = self.kind.Config.meaningless
+        return [field for field in self.subject.draw_fields(self.kind) if field.name not in meaningless]
 
     @property
     def expected_version(self) -> int | None:

@@ -14,6 +14,7 @@ MORE = "more"
 """The section of the fields that are folded away."""
 
 _MULTILINE = frozenset({"textarea", "lines", "pairs"})
+_SHORT = frozenset({"duration", "number"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,10 @@ class FormField:
     @property
     def is_multiline(self) -> bool:
         return self.kind in _MULTILINE
+
+    @property
+    def is_short(self) -> bool:
+        return self.kind in _SHORT
 
     @property
     def help_text(self) -> str:

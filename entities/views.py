@@ -3,11 +3,13 @@
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from core.authentication import request_principal
-from core.errors import Conflict, HasDependencies, StaleVersion, ValidationFailed
+from core.errors import Conflict, StaleVersion, ValidationFailed
 from core.form_fields import FilledForm, fill
+from core.pages import ask_to_delete
 from core.permissions import Permission, requires
 from core.problems import STATUS_OF
 from core.validation import parse_model
@@ -58,28 +60,23 @@ def entity_edit(request: HttpRequest, name: str) -> HttpResponse:
 @requires(Permission.CATALOG_EDIT)
 @require_http_methods(["GET", "POST"])
 def entity_delete(request: HttpRequest, name: str) -> HttpResponse:
-    entity = find_entity(name)
+    entity, principal = find_entity(name), request_principal(request)
     dependants = list(entity.dependants.order_by("entity__name").values_list("entity__name", flat=True))
-    error, status = "", 200
-    if request.method == "POST":
-        if request.POST.get("confirm", "").strip() != entity.name:
-            error, status = f"Type {entity.name} to confirm.", 422
-        else:
-            try:
-                delete_entity(principal=request_principal(request), ref=entity.uid)
-            except HasDependencies as refusal:
-                error, status = refusal.message, STATUS_OF[HasDependencies]
-            else:
-                messages.success(request, f"Deleted {entity.name}")
-                return redirect("entity-list")
-    context = {
-        "section": "entities",
-        "entity": entity,
-        "dependants": dependants,
-        "error": error,
-        "typed": request.POST.get("confirm", ""),
-    }
-    return render(request, "entities/entity_delete.html", context, status=status)
+    page = reverse("entity-detail", args=[entity.name])
+    return ask_to_delete(
+        request,
+        name=entity.name,
+        loss="This deletes the entity, its checks and their results.",
+        delete=lambda: delete_entity(principal=principal, ref=entity.uid),
+        leads_to=reverse("entity-list"),
+        cancel_url=page,
+        context={
+            "section": "entities",
+            "crumbs": [("Entities", reverse("entity-list")), (entity.name, page)],
+            "dependants": dependants,
+        },
+        template="entities/entity_delete.html",
+    )
 
 
 def _show_refusal(

@@ -5,9 +5,8 @@ from dataclasses import replace
 from core.form_fields import MORE, FormField
 from ops.breakers.definition import DEFINITIONS, CommonFields
 from ops.breakers.models import BreakerSource
-from ops.breakers.sources import SOURCES
 from ops.breakers.sources.source import BreakerSourceKind
-from ops.probing.form_fields import OWN, KindChoice, draw_field, kind_choice
+from ops.probing.form_fields import OWN, draw_field
 from ops.probing.sheet import Subject
 
 _NAME = FormField("name", "Name", mono=True, placeholder="fleet", section=OWN, help="Unique within the entity.")
@@ -19,11 +18,6 @@ _COMMON = (
     FormField("interval", "Look every", kind="duration", value="30s", section=MORE),
     FormField("timeout", "Timeout", kind="duration", value="5s", section=MORE, help="For one look."),
 )  # fmt: skip
-
-
-def source_choices() -> list[KindChoice]:
-    """The kinds of sources, in the order of registration."""
-    return [kind_choice(source.name, source.Config) for source in SOURCES]
 
 
 def source_fields(kind: BreakerSourceKind) -> list[FormField]:

@@ -1,15 +1,11 @@
 from django.urls import path
 
-from ops.breakers import form_views, views
+from ops.breakers import views
+from ops.breakers.desk import SOURCE_DESK
 from ops.breakers.domain import Action
 
 urlpatterns = [
-    path("new/breaker-source", form_views.source_create, name="breaker-source-create"),
-    path("new/breaker-source/kind", form_views.source_switch_kind, name="breaker-source-switch-kind"),
-    path("new/breaker-source/field", form_views.source_field, name="breaker-source-field"),
-    path("new/breaker-source/try", form_views.source_try, name="breaker-source-try"),
-    path("breaker-sources/<str:uid>/edit", form_views.source_edit, name="breaker-source-edit"),
-    path("breaker-sources/<str:uid>/delete", form_views.source_delete, name="breaker-source-delete"),
+    *SOURCE_DESK.routes(),
     *(
         path(
             f"breakers/<str:uid>/{action.value.replace('_', '-')}",

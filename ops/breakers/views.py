@@ -1,13 +1,12 @@
 """What the buttons of breaker pages do. Pages that show breakers compose in ``ops.dashboard``."""
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from core.authentication import request_principal
 from core.errors import FieldError, ValidationFailed
-from core.pages import acted
+from core.pages import acted, ask_to_delete
 from core.permissions import Permission, requires
 from ops.breakers import own_services, services
 from ops.breakers.domain import Action
@@ -42,15 +41,23 @@ def breaker_control(request: HttpRequest, uid: str, action: Action) -> HttpRespo
 def breaker_delete(request: HttpRequest, uid: str) -> HttpResponse:
     """``confirm`` is the name of the breaker."""
     principal = request_principal(request)
-    breaker, typed, error = breaker_row(principal=principal, uid=uid), request.POST.get("confirm", ""), ""
-    if request.method == "POST":
-        if typed.strip() == breaker.name.strip():
-            services.delete_breaker(principal=principal, uid=uid)
-            messages.success(request, f"Deleted {breaker.name}")
-            return redirect("entity-detail", breaker.entity_name)
-        error = f"Type {breaker.name} to confirm."
-    context = {"section": "breakers", "breaker": breaker, "error": error, "typed": typed}
-    return render(request, "ops/breakers/breaker_delete.html", context, status=422 if error else 200)
+    breaker = breaker_row(principal=principal, uid=uid)
+    page, entity = reverse("breaker-detail", args=[uid]), reverse("entity-detail", args=[breaker.entity_name])
+    return ask_to_delete(
+        request,
+        name=breaker.name,
+        loss="Quarterdeck forgets the breaker with its instances and transitions; the breaker itself stays in its "
+        "program, whose next report shows it anew.",
+        delete=lambda: services.delete_breaker(principal=principal, uid=uid),
+        leads_to=entity,
+        cancel_url=page,
+        context={
+            "section": "breakers",
+            "crumbs": [("Breakers", reverse("breaker-list")), (breaker.entity_name, entity), (breaker.name, page)],
+            "is_reported": breaker.is_reported,
+        },
+        template="ops/breakers/breaker_delete.html",
+    )
 
 
 @requires(Permission.BREAKERS_MANAGE)

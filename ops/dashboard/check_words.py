@@ -26,12 +26,13 @@ def _how(check: Check, definition: CheckDefinition) -> str:
         return f"Waits for a sign of life {often}, at most {period_words(expectation.grace_ms)} late."
     targets = ", ".join(f"{target.host}:{target.port}" for target in kind.targets(definition.config))
     asked = mask_document(shown_config(check), kind=check.kind).get("url") or targets
-    if not targets and not asked:
-        return f"Looks every {period_words(check.interval_ms)} and gives up after {period_words(check.timeout_ms)}."
     often = period_words(check.interval_ms)
+    patience = "" if "timeout" in kind.Config.meaningless else f" and gives up after {period_words(check.timeout_ms)}"
     if check.retry_interval_ms:
-        often += f", every {period_words(check.retry_interval_ms)} while in trouble,"
-    return f"Asks {asked} over {check.kind} every {often} and gives up after {period_words(check.timeout_ms)}."
+        often += f", every {period_words(check.retry_interval_ms)} while in trouble{',' if patience else ''}"
+    if not targets and not asked:
+        return f"Looks every {often}{patience}."
+    return f"Asks {asked} over {check.kind} every {often}{patience}."
 
 
 def _when(check: Check, definition: CheckDefinition) -> str:

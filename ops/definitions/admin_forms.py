@@ -86,7 +86,9 @@ class DefinitionForm(ServiceForm):
         stored = {}
         if self.instance.pk:
             stored = self.writer.definitions.document_of(type(self.instance).objects.get(pk=self.instance.pk))
-        common = {name: stored[name] for name in self._common & stored.keys()}
+        kind = self.writer.definitions.kinds.get(data["kind"])
+        meant = self._common - (kind.Config.meaningless if kind else frozenset())
+        common = {name: stored[name] for name in meant & stored.keys()}
         common |= {name: data[name] for name in self._common & data.keys()}
         # Last, so that nothing typed as a field of the kind takes the place of a common one.
         if taken := sorted(self._common & data["config"].keys()):

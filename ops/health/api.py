@@ -81,8 +81,10 @@ def create_check(request: HttpRequest, payload: NewCheckBody, response: HttpResp
 def test_check(request: HttpRequest, payload: NewCheckBody) -> TrialOut:
     """Probe once what the body says and tell what came of it, within 5 s; nothing is stored. The attempt is audited.
     Refused (409) for a kind that waits for pings, (429) while others are being tried."""
-    trial = try_check(principal=request_principal(request), entity_name=payload.entity, data=payload.fields())
-    return TrialOut.of(trial)
+    definition = parse_check(payload.fields())
+    return TrialOut.of(
+        try_check(principal=request_principal(request), entity_ref=payload.entity, definition=definition)
+    )
 
 
 @router.get(

@@ -7,23 +7,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from core.form_fields import MORE, FormField
-from ops.health.checks import KINDS
 from ops.health.checks.kind import CheckKind
 from ops.health.definition import CommonFields
 from ops.probing.config import Presentation
-from ops.probing.form_fields import OWN, KindChoice, draw_field, kind_choice
+from ops.probing.form_fields import OWN, draw_field
 
 RHYTHM = "rhythm"
 """The section of when to look and what is good."""
 
-_ASKED_ELSEWHERE = frozenset({"kind", "paused", "retry_interval"})
-_NOT_OFFERED = frozenset({"platform"})
-"""The platform's own entries have these already; who wants another one writes it in the catalogue file."""
-
-
-def kind_choices() -> list[KindChoice]:
-    """The kinds that the form offers, in the order of registration."""
-    return [kind_choice(kind.name, kind.Config) for kind in KINDS if kind.name not in _NOT_OFFERED]
+_ASKED_ELSEWHERE = frozenset({"kind", "paused"})
 
 
 def check_fields(kind: CheckKind) -> list[FormField]:
@@ -80,14 +72,11 @@ def _common_fields(kind: CheckKind, presentation: Presentation) -> Iterable[Form
             "upside_down", "Upside down", kind="checkbox", section=MORE,
             help="It should fail: an answer counts as unhealthy, a failure as healthy.",
         ),
+        FormField(
+            "retry_interval", "Retry every", kind="duration", optional=True, placeholder="5s", section=MORE,
+            help="While the last result was not healthy, instead of the time above; at most as long.",
+        ),
     ]  # fmt: skip
-    if not presentation.waits:
-        listed.append(
-            FormField(
-                "retry_interval", "Retry every", kind="duration", optional=True, placeholder="5s", section=MORE,
-                help="While the last result was not healthy, instead of the time above; at most as long.",
-            )
-        )  # fmt: skip
     yield from listed
     seen = {field.name for field in listed} | {"name"} | _ASKED_ELSEWHERE
     for name, info in CommonFields.model_fields.items():

@@ -10,10 +10,6 @@ from ops.health.definition import DEFINITIONS, CommonFields
 from ops.health.models import Check
 from ops.probing.sheet import Subject
 
-CHECKS: Subject[CommonFields, CheckKind, Check] = Subject(
-    DEFINITIONS, Check.objects.all, check_fields, "Which entity this check speaks for."
-)
-
 
 def find_marks(field: FormField, kind: CheckKind) -> tuple[Mark, ...]:
     """Where the conditions of a filled field stop making sense; none for any other field."""
@@ -33,3 +29,8 @@ def find_marks(field: FormField, kind: CheckKind) -> tuple[Mark, ...]:
 def _end_of_word(line: str, start: int) -> int:
     found = re.compile(r"\S+").match(line, start)
     return found.end() if found else len(line)
+
+
+CHECKS: Subject[CommonFields, CheckKind, Check] = Subject(
+    DEFINITIONS, Check.objects.all, check_fields, "Which entity this check speaks for.", find_marks
+)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from core.templatetags.display import latency_words
-from ops.health.trials import TRIAL_SECONDS, Trial
+from ops.health.trials import Trial
 
 _FACTS = {
     "STATUS": "Status",
@@ -36,8 +36,6 @@ class ConditionLine:
 
 @dataclass(frozen=True, slots=True)
 class TrialCard:
-    """``ran_out``: it took all the time that a trial has."""
-
     word: str
     took: str
     message: str
@@ -45,7 +43,6 @@ class TrialCard:
     conditions: tuple[ConditionLine, ...]
     facts: tuple[tuple[str, str], ...]
     body: str
-    ran_out: bool
 
 
 def show_trial(trial: Trial) -> TrialCard:
@@ -69,7 +66,6 @@ def show_trial(trial: Trial) -> TrialCard:
             if name not in _TOLD_ELSEWHERE
         ),
         body=trial.values.get("BODY", ""),
-        ran_out=trial.duration_us >= TRIAL_SECONDS * 950_000,
     )
 
 

@@ -1,51 +1,27 @@
-"""Try a check before it is saved: one probe from the web process, judged as the engine would, and nothing stored.
+"""Try a check before it is saved: one probe from the web process, judged as the engine would."""
 
-Probes run on a loop of this room's own thread, a few at a time, so that people who try out checks never take the
-threads that serve everybody else. Every trial is audited: it sends something to a target on behalf of a person.
-"""
-
-import asyncio
-import concurrent.futures
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
-import structlog
-import uvloop
-from django.db import transaction
-
-from core.audit import record_action
 from core.durations import describe_duration_ms
-from core.egress import current_policy
-from core.errors import Conflict, NotFound, RateLimited
-from core.permissions import Permission, Principal
-from entities.selectors import find_entity
-from ops.health.checks.kind import CheckContext, MemberStanding
+from core.permissions import Principal
+from ops.health.checks.kind import CheckContext
 from ops.health.conditions import Condition, parse_condition
 from ops.health.conditions.tree import TIMES
-from ops.health.definition import CheckDefinition, keep_secrets, mask_document, parse_check
+from ops.health.definition import DEFINITIONS, CheckDefinition
 from ops.health.domain import Thresholds
 from ops.health.engine.definitions import PreparedCheck
-from ops.health.engine.judging import EngineFault, Seen, judge
+from ops.health.engine.judging import Seen, judge
 from ops.health.engine.tracing import probe_trace
 from ops.health.models import Check
 from ops.health.selectors.members import member_standings
 from ops.probing.body import Body
 from ops.probing.excerpts import clean_text
-from ops.probing.probe import Observation, ProbeFailed
+from ops.probing.probe import Observation, ProbeContext, ProbeFailed
+from ops.probing.trials import try_once
 from ops.signals.domain import Status
 
-log = structlog.get_logger(__name__)
-
-TRIAL_SECONDS = 4.5
-"""All the time of a probe: a page must end within 5 s."""
-TRIALS_AT_ONCE = 3
-"""In each web process; it serves eight requests at once by default."""
 EXCERPT_LENGTH = 2_000
-RETRY_AFTER_SECONDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,46 +52,40 @@ class Trial:
     conditions: tuple[ConditionTrial, ...]
 
 
-def try_check(*, principal: Principal, entity_name: str, data: Mapping[str, Any], uid: str | None = None) -> Trial:
-    """Probe once what ``data`` says, as ``parse_check`` takes it; ends within 5 s.
+def try_check(
+    *, principal: Principal, entity_ref: str, definition: CheckDefinition, stored: Check | None = None
+) -> Trial:
+    """Probe once as ``definition`` says; ends within 5 s.
 
-    ``uid`` is the check being edited: a mask in ``data`` then stands for its stored secret.
-
-    Raises ``NotFound`` for the entity or the check, ``Conflict`` for a kind that waits for signs of life,
-    ``RateLimited`` when ``TRIALS_AT_ONCE`` are under way, and as ``parse_check``.
+    ``stored`` is the check being edited: a mask then stands for its stored secret. Raises as ``try_once`` except
+    ``ProbeFailed``, which is an outcome.
     """
-    principal.require(Permission.CATALOG_EDIT)
-    entity = find_entity(entity_name)
-    stored = _find_stored(uid, entity.pk) if uid else None
-    definition = keep_secrets(parse_check(data), stored)
-    if definition.config.presentation.waits:
-        raise Conflict(f"A {definition.common.kind} waits for pings; there is nothing to try")
-    with _slot():
-        with transaction.atomic():
-            record_action(
-                principal=principal,
-                action="check.try",
-                target_type="check",
-                target_uid=stored.uid if stored else "",
-                target_name=f"{entity.name}/{definition.name}",
-                after=mask_document(definition.brief_document(), kind=definition.common.kind),
-            )
-        check = _prepare(definition, entity_name=entity.name)
-        seconds = min(definition.common.timeout / 1_000, TRIAL_SECONDS)
-        seen = _run(check, seconds)
-        if seconds < definition.common.timeout / 1_000:
-            seen = _as_cut_short(seen)
-        return _report(check, seen)
+    check = _prepare(definition)
+    standings = member_standings(check.members)
+
+    async def probe(definition: CheckDefinition, context: ProbeContext) -> Observation:
+        with probe_trace(check) as trace:
+            full = CheckContext(context.timeout_seconds, context.policy, trace.traceparent, standings)
+            return await definition.kind.probe(definition.config, full)
+
+    seen: Seen
+    try:
+        seen = try_once(
+            DEFINITIONS,
+            definition,
+            probe,
+            principal=principal,
+            target_type="check",
+            entity_ref=entity_ref,
+            stored=stored,
+            timeout_ms=definition.common.timeout,
+        )
+    except ProbeFailed as failed:
+        seen = failed
+    return _report(check, seen)
 
 
-def _find_stored(uid: str, entity_id: int) -> Check:
-    check = None if "\0" in uid else Check.objects.filter(uid=uid, entity=entity_id).first()
-    if check is None:
-        raise NotFound(f"There is no check {uid[:80]!r}")
-    return check
-
-
-def _prepare(definition: CheckDefinition, *, entity_name: str) -> PreparedCheck:
+def _prepare(definition: CheckDefinition) -> PreparedCheck:
     common, kind = definition.common, definition.kind
 
     def parse(texts: tuple[str, ...]) -> tuple[Condition, ...]:
@@ -126,7 +96,7 @@ def _prepare(definition: CheckDefinition, *, entity_name: str) -> PreparedCheck:
         uid="",
         name=common.name,
         entity_id=0,
-        entity_name=entity_name,
+        entity_name="",
         kind_name=kind.name,
         labels="",
         thresholds=Thresholds(1, 1),
@@ -137,58 +107,6 @@ def _prepare(definition: CheckDefinition, *, entity_name: str) -> PreparedCheck:
         conditions=parse(common.conditions or kind.default_conditions),
         degraded_conditions=parse(common.degraded_conditions),
     )
-
-
-_slots = threading.BoundedSemaphore(TRIALS_AT_ONCE)
-
-
-@contextmanager
-def _slot() -> Iterator[None]:
-    if not _slots.acquire(blocking=False):
-        raise RateLimited(
-            f"{TRIALS_AT_ONCE} tests are running; try again in a moment", retry_after_seconds=RETRY_AFTER_SECONDS
-        )
-    try:
-        yield
-    finally:
-        _slots.release()
-
-
-@cache
-def _loop() -> asyncio.AbstractEventLoop:
-    """Made by the first trial, hence after the server forked."""
-    loop = uvloop.new_event_loop()
-    threading.Thread(target=loop.run_forever, name="trials", daemon=True).start()
-    return loop
-
-
-def _run(check: PreparedCheck, seconds: float) -> Seen:
-    running = asyncio.run_coroutine_threadsafe(_probe(check, seconds, member_standings(check.members)), _loop())
-    try:
-        return running.result(timeout=TRIAL_SECONDS + 0.3)
-    except concurrent.futures.TimeoutError:
-        running.cancel()
-        return ProbeFailed("timeout", "the probe did not end in time", duration_us=round(TRIAL_SECONDS * 1e6))
-
-
-async def _probe(check: PreparedCheck, seconds: float, standings: Mapping[str, MemberStanding]) -> Seen:
-    assert check.kind is not None
-    try:
-        with probe_trace(check) as probe:
-            context = CheckContext(seconds, current_policy(), probe.traceparent, standings)
-            return await check.kind.probe(check.config, context)
-    except ProbeFailed as failed:
-        return failed
-    except Exception as error:
-        log.exception("health.trial_crashed", kind=check.kind_name)
-        return EngineFault(f"the probe itself failed: {type(error).__name__}")
-
-
-def _as_cut_short(seen: Seen) -> Seen:
-    """A trial that ended before the check would have given up knows nothing of its outcome."""
-    if isinstance(seen, ProbeFailed) and seen.phase == "timeout":
-        seen.outcome = Status.UNKNOWN
-    return seen
 
 
 def _report(check: PreparedCheck, seen: Seen) -> Trial:

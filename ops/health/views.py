@@ -1,42 +1,23 @@
-"""Actions on checks; their forms are in ``form_views``. Pages that show checks compose in ``ops.dashboard``."""
+"""Actions on checks; their forms are in ``desk``. Pages that show checks compose in ``ops.dashboard``."""
 
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_POST
 
 from core.authentication import request_principal
 from core.errors import Conflict
 from core.pages import acted
 from core.permissions import Permission, requires
-from ops.health.form_views import find_check
+from ops.health.desk import CHECK_DESK
 from ops.health.services import (
     create_ping_key,
-    delete_check,
     pause_check,
     resume_check,
     rotate_ping_key,
     run_check_now,
 )
-
-
-@requires(Permission.CATALOG_EDIT)
-@require_http_methods(["GET", "POST"])
-def check_delete(request: HttpRequest, uid: str) -> HttpResponse:
-    check = find_check(uid)
-    error = ""
-    if request.method == "POST":
-        if request.POST.get("confirm", "").strip() == check.name:
-            entity = check.entity.name
-            delete_check(principal=request_principal(request), uid=uid)
-            messages.success(request, f"Deleted {check.name}")
-            return redirect("entity-detail", entity)
-        error = f"Type {check.name} to confirm."
-    context = {"section": "checks", "check": check, "error": error, "typed": request.POST.get("confirm", "")}
-    return render(request, "ops/health/check_delete.html", context, status=422 if error else 200)
 
 
 @requires(Permission.CHECK_RUN)
@@ -75,4 +56,4 @@ def entity_ping_key(request: HttpRequest, name: str) -> HttpResponse:
 
 def _act(request: HttpRequest, uid: str, service: Callable[..., Any], message: str) -> HttpResponse:
     service(principal=request_principal(request), uid=uid)
-    return acted(request, message.format(name=find_check(uid).name))
+    return acted(request, message.format(name=CHECK_DESK.find(uid).name))

@@ -26,7 +26,7 @@ class Presentation:
 
     ``suggested`` are values of common fields that a new check starts with in the form, ``conditions`` examples of them.
     A kind that ``waits`` never goes out: it has no rhythm of its own and cannot be tried. One that does not ``dial``
-    judges what the platform knows.
+    judges what the platform knows. One that is not ``offered`` is for who writes the catalogue file.
     """
 
     title: str = ""
@@ -36,13 +36,19 @@ class Presentation:
     conditions: tuple[str, ...] = ()
     waits: bool = False
     dials: bool = True
+    offered: bool = True
 
 
 class KindConfig(BaseModel):
-    """The fields of one kind, as the catalogue file and the API spell them. Unknown fields are refused."""
+    """The fields of one kind, as the catalogue file and the API spell them. Unknown fields are refused.
+
+    ``meaningless`` are the common fields that say nothing of this kind: no form shows them, and no value is taken for
+    them but the default.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     presentation: ClassVar[Presentation] = Presentation()
+    meaningless: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
     def masked(cls, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -136,7 +136,7 @@ class Definitions[C: Named, K: Kind, R: Defined]:
         config = None
         if kind is not None:
             config, wrong = _parse(kind.Config, {str(key): value for key, value in own.items()})
-            errors += [*wrong, *self._further_errors(data, kind)]
+            errors += [*wrong, *self._meaningless_errors(common, kind), *self._further_errors(data, kind)]
         elif isinstance(kind_name, str):
             errors.append(FieldError("kind", f"{kind_name[:40]!r} is none of {', '.join(self.kinds.names())}"))
         refused = None if kind is None or config is None else _find_refusal(kind.targets(config))
@@ -177,8 +177,9 @@ class Definitions[C: Named, K: Kind, R: Defined]:
 
         Raises as ``parse``.
         """
-        document = definition.common.model_dump(mode="json")
-        if changes.get("kind", definition.common.kind) == definition.common.kind:
+        kind_name = changes.get("kind", definition.common.kind)
+        document = self._meant(definition.common.model_dump(mode="json"), kind_name)
+        if kind_name == definition.common.kind:
             document |= definition.config_document
         return self.parse({**document, **changes})
 
@@ -194,7 +195,8 @@ class Definitions[C: Named, K: Kind, R: Defined]:
         config, errors = _parse(kind.Config, row.config, context={"open": open_or_mask, STORED: True})
         if config is None:
             raise ValidationFailed(f"{row.name}: the stored fields are not valid any more", errors=tuple(errors))
-        return Definition(self._common.model_validate(self._common_of(row), context={STORED: True}), config, kind)
+        common = self._meant(self._common_of(row), row.kind)
+        return Definition(self._common.model_validate(common, context={STORED: True}), config, kind)
 
     def find(self, row: R) -> Definition[C, K] | None:
         """As ``of``; None for a definition that is broken."""
@@ -258,6 +260,19 @@ class Definitions[C: Named, K: Kind, R: Defined]:
         before = self.mask_document({name: old for name, (old, _) in changed.items()}, kind=kind_before or kind)
         after = self.mask_document({name: new for name, (_, new) in changed.items()}, kind=kind_after or kind)
         return {name: (before[name], after[name]) for name in changed}
+
+    def _meant(self, common: Mapping[str, Any], kind_name: object) -> dict[str, Any]:
+        """The common fields that have a meaning for the kind; the others may be left of another one, or of old."""
+        kind = self.kinds.get(kind_name) if isinstance(kind_name, str) else None
+        meaningless = kind.Config.meaningless if kind else frozenset()
+        return {name: value for name, value in common.items() if name not in meaningless}
+
+    def _meaningless_errors(self, common: C | None, kind: K) -> list[FieldError]:
+        return [
+            FieldError(name, f"has no meaning for the kind {kind.name}; leave it out")
+            for name in sorted(kind.Config.meaningless)
+            if common is not None and getattr(common, name) != self._common.model_fields[name].get_default()
+        ]
 
     def _own_fields(self, document: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in document.items() if name not in self._common.model_fields}

@@ -12,7 +12,8 @@ def describe_kinds(common: type[BaseModel], kinds: Mapping[str, type[KindConfig]
     """The common fields with those of one of the kinds; ``required``: as of a new one, which needs some of them."""
     fields, variants = describe_fields(common), []
     for name, config in kinds.items():
-        properties = {**fields, "kind": {"const": name}, **describe_fields(config)}
+        meant = {field: schema for field, schema in fields.items() if field not in config.meaningless}
+        properties = {**meant, "kind": {"const": name}, **describe_fields(config)}
         wanted = ["name", "kind", *config.model_json_schema().get("required", ())] if required else []
         variants.append({"title": name, "type": "object", "properties": properties, "required": wanted})
     return {"anyOf": variants or [{"type": "object", "properties": fields}]}

@@ -8,8 +8,8 @@ class Defined(models.Model):
     the edits. Each says what its ``uid`` begins with.
     """
 
-    entity = models.ForeignKey("entities.Entity", on_delete=models.CASCADE, related_name="+")
     uid = models.CharField(max_length=40, unique=True, editable=False)
+    entity = models.ForeignKey("entities.Entity", on_delete=models.CASCADE, related_name="+")
     name = models.CharField(max_length=64)
     kind = models.CharField(max_length=32)
     config = models.JSONField(default=dict, blank=True)

@@ -31,18 +31,13 @@ def ask_once[T](make: Callable[[ProbeContext], Coroutine[Any, Any, T]], *, secon
 
     Raises ``ProbeFailed`` as it does and when the time is over, ``RateLimited`` while ``AT_ONCE`` others run.
     """
-    seconds = min(seconds, SECONDS_MAX)
-    with _slot():
-        running = asyncio.run_coroutine_threadsafe(make(ProbeContext(seconds, current_policy())), _loop())
-        try:
-            return running.result(timeout=seconds + 0.3)
-        except concurrent.futures.TimeoutError:
-            running.cancel()
-            raise ProbeFailed("timeout", "it did not end in time") from None
+    with turn():
+        return ask_in_turn(make, seconds=seconds)
 
 
 @contextmanager
-def _slot() -> Iterator[None]:
+def turn() -> Iterator[None]:
+    """Raises ``RateLimited`` while ``AT_ONCE`` others have theirs."""
     if not _slots.acquire(blocking=False):
         message = f"{AT_ONCE} such requests are under way; try again in a moment"
         raise RateLimited(message, retry_after_seconds=RETRY_AFTER_SECONDS)
@@ -50,6 +45,17 @@ def _slot() -> Iterator[None]:
         yield
     finally:
         _slots.release()
+
+
+def ask_in_turn[T](make: Callable[[ProbeContext], Coroutine[Any, Any, T]], *, seconds: float = SECONDS_MAX) -> T:
+    """As ``ask_once``, for who has a ``turn`` already."""
+    seconds = min(seconds, SECONDS_MAX)
+    running = asyncio.run_coroutine_threadsafe(make(ProbeContext(seconds, current_policy())), _loop())
+    try:
+        return running.result(timeout=seconds + 0.3)
+    except concurrent.futures.TimeoutError:
+        running.cancel()
+        raise ProbeFailed("timeout", "it did not end in time", duration_us=round(seconds * 1e6)) from None
 
 
 @cache

@@ -1,7 +1,7 @@
 """A form about something that goes out and looks: a new one of a kind, or an edit of one that is stored."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import QuerySet
@@ -9,7 +9,7 @@ from django.http import QueryDict
 from django.utils.http import urlencode
 
 from core.errors import Conflict, FieldError, NotFound, RateLimited, StaleVersion, ValidationFailed
-from core.form_fields import FilledForm, FormField, fill
+from core.form_fields import FilledForm, FormField, Mark, fill
 from entities.names import suggested_entities
 from ops.probing.definitions import Definition, Definitions, Kind, Named
 from ops.probing.form_fields import OWN
@@ -24,12 +24,14 @@ SHOWN_IN_FORM = (ValidationFailed, Conflict, StaleVersion, RateLimited)
 
 @dataclass(frozen=True, slots=True)
 class Subject[C: Named, K: Kind, R: Defined]:
-    """What the forms of a slice are about. ``draw_fields`` are those of a kind, ``about`` says what its entity is."""
+    """What the forms of a slice are about. ``draw_fields`` are those of a kind, ``about`` says what its entity is, and
+    ``find_marks`` where a filled field stops making sense."""
 
     definitions: Definitions[C, K, R]
     rows: Callable[[], QuerySet[R]]
     draw_fields: Callable[[K], list[FormField]]
     about: str
+    find_marks: Callable[[FormField, K], tuple[Mark, ...]] = lambda _field, _kind: ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Sheet[C: Named, K: Kind, R: Defined]:
     version: str = ""
 
     def fields(self) -> list[FormField]:
-        fields = self.subject.draw_fields(self.kind)
+        fields = self._drawn()
         if self.stored is not None:
             return fields
         return [
@@ -69,7 +71,9 @@ class Sheet[C: Named, K: Kind, R: Defined]:
         values = {field.name: typed.get(field.name, "") for field in fields}
         # The refused target is the first field that the kind itself declares: an address or a host.
         aliases = {"target": next(iter(self.kind.Config.model_fields), "")}
-        return fill(fields, values, errors, message=message, aliases=aliases)
+        form = fill(fields, values, errors, message=message, aliases=aliases)
+        marked = (replace(field, marks=self.subject.find_marks(field, self.kind)) for field in form.fields)
+        return replace(form, fields=tuple(marked))
 
     def refused(self, typed: QueryDict, error: Refusal) -> FilledForm:
         message = error.message
@@ -79,7 +83,7 @@ class Sheet[C: Named, K: Kind, R: Defined]:
 
     def data(self, typed: QueryDict) -> dict[str, Any]:
         """What was typed, as the catalogue file would say it; what is empty is not said."""
-        return read_typed(typed, self.subject.draw_fields(self.kind), self.kind)
+        return read_typed(typed, self._drawn(), self.kind)
 
     def judge(self, typed: QueryDict) -> tuple[Definition[C, K] | None, tuple[FieldError, ...]]:
         return judge_typed(
@@ -104,6 +108,10 @@ class Sheet[C: Named, K: Kind, R: Defined]:
             return self.filled(typed, errors)[name]
         except KeyError:
             raise NotFound("There is no such field") from None
+
+    def _drawn(self) -> list[FormField]:
+        meaningless = self.kind.Config.meaningless
+        return [field for field in self.subject.draw_fields(self.kind) if field.name not in meaningless]
 
     @property
     def expected_version(self) -> int | None:

@@ -37,6 +37,8 @@ from ops.queues.schemas import (
     TaskQuery,
     TasksOut,
 )
+from ops.queues.trial_schemas import QueueTrialOut
+from ops.queues.trials import try_queue
 
 router = Router(tags=["queues"])
 
@@ -75,6 +77,16 @@ def create_queue(request: HttpRequest, payload: NewQueueBody, response: HttpResp
     )
     response["Location"] = reverse("api:get_queue", kwargs={"uid": saved.uid})
     return Status(201, _show(request, saved.uid, response))
+
+
+@router.post("/queues/test", auth=_EDIT, response=QueueTrialOut, operation_id="testQueue", summary="Try a queue")
+def test_queue(request: HttpRequest, payload: NewQueueBody) -> QueueTrialOut:
+    """Look once as the body says and tell what came of it, within 5 s; nothing is stored. The attempt is audited.
+    Refused (429) while others are being tried."""
+    definition = parse_queue(payload.fields())
+    return QueueTrialOut.of(
+        try_queue(principal=request_principal(request), entity_ref=payload.entity, definition=definition)
+    )
 
 
 @router.get(

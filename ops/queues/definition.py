@@ -97,6 +97,17 @@ mask_document = DEFINITIONS.mask_document
 mask_changes = DEFINITIONS.mask_changes
 
 
+def limits_in(common: CommonFields) -> Limits:
+    return Limits(
+        max_size=common.max_size,
+        max_age_ms=common.max_age,
+        warn_size=common.warn_size,
+        warn_age_ms=common.warn_age,
+        min_consumers=common.min_consumers,
+        breach_within_ms=common.breach_within,
+    )
+
+
 def limits_of(queue: Queue) -> Limits:
     return Limits(
         max_size=queue.max_size,

@@ -3,11 +3,10 @@
 from dataclasses import replace
 
 from core.form_fields import MORE, FormField
-from ops.probing.form_fields import OWN, KindChoice, draw_field, kind_choice
+from ops.probing.form_fields import OWN, draw_field
 from ops.probing.sheet import Subject
 from ops.queues.definition import DEFINITIONS, CommonFields
 from ops.queues.models import Queue
-from ops.queues.sources import SOURCES
 from ops.queues.sources.source import QueueSource
 
 LIMITS = "limits"
@@ -40,11 +39,6 @@ _COMMON = (
     FormField("timeout", "Timeout", kind="duration", value="5s", section=MORE, help="For one look."),
 )  # fmt: skip
 _ASKED_ELSEWHERE = frozenset({"name", "kind", "paused"})
-
-
-def source_choices() -> list[KindChoice]:
-    """The kinds of queues, in the order of registration."""
-    return [kind_choice(source.name, source.Config) for source in SOURCES]
 
 
 def queue_fields(source: QueueSource) -> list[FormField]:

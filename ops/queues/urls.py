@@ -1,13 +1,10 @@
 from django.urls import path
 
-from ops.queues import form_views, views
+from ops.queues import views
+from ops.queues.desk import QUEUE_DESK
 
 urlpatterns = [
-    path("new/queue", form_views.queue_create, name="queue-create"),
-    path("new/queue/kind", form_views.queue_switch_kind, name="queue-switch-kind"),
-    path("new/queue/field", form_views.queue_field, name="queue-field"),
-    path("queues/<str:uid>/edit", form_views.queue_edit, name="queue-edit"),
-    path("queues/<str:uid>/delete", form_views.queue_delete, name="queue-delete"),
+    *QUEUE_DESK.routes(),
     path("queues/<str:uid>/peek", views.queue_peek, name="queue-peek"),
     path("queues/<str:uid>/purge", views.queue_purge, name="queue-purge"),
     path("queues/<str:uid>/dead", views.queue_dead, name="queue-dead"),

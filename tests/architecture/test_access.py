@@ -10,6 +10,7 @@ from ninja.operation import Operation
 from core.api import api
 from core.api_auth import SessionAuth, TokenAuth
 from core.permissions import PUBLIC, Permission
+from ops.probing.desk import Desk
 
 GUARD_THEMSELVES = ("admin/", "api/v1/")
 PUBLIC_ROUTES = {
@@ -41,6 +42,17 @@ def test_every_address_declares_its_permission() -> None:
         if not route.startswith(GUARD_THEMSELVES) and getattr(pattern.callback, "required_permission", None) is None
     ]
     assert undeclared == []
+
+
+def test_the_views_of_every_desk_take_an_editor() -> None:
+    """They are methods: what one declares must be seen on each of its desks."""
+    desks = set()
+    for route, pattern in routes(get_resolver()):
+        desk = getattr(pattern.callback, "__self__", None)
+        if isinstance(desk, Desk):
+            desks.add(desk.slug)
+            assert getattr(pattern.callback, "required_permission", None) is Permission.CATALOG_EDIT, route
+    assert desks == {"check", "queue", "breaker-source"}
 
 
 def test_a_declared_permission_is_one_of_the_enum() -> None:

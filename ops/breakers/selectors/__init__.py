@@ -11,7 +11,7 @@ from ops.breakers.selectors.breakers import (
     transitions,
 )
 from ops.breakers.selectors.rows import BreakerRow, InstanceRow, TransitionRow
-from ops.breakers.selectors.sources import SourceRow, find_source, source_row, source_rows
+from ops.breakers.selectors.sources import SourceRow, source_row, source_rows
 
 __all__ = [
     "DEFAULT_SORT",
@@ -24,7 +24,6 @@ __all__ = [
     "breaker_rows",
     "breaker_totals",
     "entity_breaker_rows",
-    "find_source",
     "source_row",
     "source_rows",
     "state_counts",

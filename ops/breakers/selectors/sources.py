@@ -65,15 +65,10 @@ def source_rows(
 def source_row(*, principal: Principal, uid: str) -> SourceRow:
     """Raises ``NotFound``."""
     principal.require(Permission.CATALOG_VIEW)
-    return _row(find_source(uid), principal)
-
-
-def find_source(uid: str) -> BreakerSource:
-    """The source with its entity. Raises ``NotFound``."""
     source = None if "\0" in uid else _stored().filter(uid=uid).first()
     if source is None:
         raise NotFound(f"There is no breaker source {uid[:80]!r}")
-    return source
+    return _row(source, principal)
 
 
 def _stored() -> QuerySet[BreakerSource]:

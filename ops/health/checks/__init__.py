@@ -39,6 +39,8 @@ def validate_kind(kind: CheckKind) -> None:
         raise ValueError(f"a kind's name is 1 to 32 of a-z, 0-9, _ and -, not {kind.name!r}")
     if not issubclass(kind.Config, KindConfig):
         raise ValueError(f"{kind.name}: Config must be a KindConfig")  # noqa: TRY004 - one error for all
+    if unknown := kind.Config.meaningless - COMMON_FIELDS:
+        raise ValueError(f"{kind.name}: no fields of every check: {', '.join(sorted(unknown))}")
     if taken := COMMON_FIELDS & set(kind.Config.model_fields):
         raise ValueError(f"{kind.name}: fields of every check: {', '.join(sorted(taken))}")
     if wrong := [name for name in kind.placeholders if not _PLACEHOLDER.fullmatch(name)]:

@@ -41,9 +41,10 @@ class CompositeConfig(KindConfig):
         title="Composite",
         summary="Judges by other checks: all, any or so many of them are healthy.",
         glyph="M3 3h4v4H3Zm6 0h4v4H9ZM3 9h4v4H3Zm6 0h4v4H9Z",
-        suggested={"interval": "30s", "timeout": "5s"},
+        suggested={"interval": "30s"},
         dials=False,
     )
+    meaningless: ClassVar[frozenset[str]] = frozenset({"timeout", "degraded_above"})
 
     members: Annotated[tuple[Member, ...], Field(min_length=1, max_length=MEMBERS_MAX)] = Field(
         title="Checks", description="One a line, as entity/check.", examples=["payments-db/tcp"]
@@ -89,9 +90,7 @@ class CompositeConfig(KindConfig):
 class CompositeKind:
     name: ClassVar[str] = "composite"
     Config: ClassVar[type[KindConfig]] = CompositeConfig
-    placeholders: ClassVar[frozenset[str]] = frozenset(
-        {"MEMBERS", "HEALTHY", "DEGRADED", "UNHEALTHY", "UNKNOWN", "RESPONSE_TIME"}
-    )
+    placeholders: ClassVar[frozenset[str]] = frozenset({"MEMBERS", "HEALTHY", "DEGRADED", "UNHEALTHY", "UNKNOWN"})
     default_conditions: ClassVar[tuple[str, ...]] = ()
 
     def targets(self, config: CompositeConfig) -> list[Endpoint]:  # noqa: ARG002 - it dials nobody

@@ -64,6 +64,7 @@ class HeartbeatConfig(KindConfig):
         glyph="M1.5 8.5H5l1.6-5 2.8 9 1.6-4h3.5",
         waits=True,
     )
+    meaningless: ClassVar[frozenset[str]] = frozenset({"interval", "retry_interval", "timeout"})
 
     period: Annotated[Duration, between(BOUNDS_MS)] = Field(
         PERIOD_MS,

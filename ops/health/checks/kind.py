@@ -1,7 +1,7 @@
 """What a check kind is: the port between the engine and everything that can be probed.
 
 A kind is one file in this package and one registration in ``ops.health.checks``. Everything that a page says about it
-stands on its ``Config`` (``ops.probing.config``); ``ops.health.check_form`` draws the fields in the order of the class.
+stands on its ``Config`` (``ops.probing.config``); ``ops.health.check_fields`` draws the fields in the class's order.
 """
 
 from collections.abc import Mapping

@@ -22,6 +22,7 @@ class PlatformConfig(KindConfig):
         glyph="M2.5 11.5a5.5 5.5 0 0 1 11 0ZM8 11.5 10.5 8M1.5 13.5h13",
         suggested={"interval": "30s", "timeout": "5s"},
         dials=False,
+        offered=False,  # the platform's own entries have it already
     )
 
     component: Literal["web", "worker", "scheduler", "database", "broker"] = Field(title="Part")

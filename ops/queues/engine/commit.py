@@ -13,6 +13,7 @@ from ops.probing.probe import ProbeFailed
 from ops.queues import domain
 from ops.queues.domain import Judgement
 from ops.queues.engine import bulk
+from ops.queues.engine.looking import sample_of
 from ops.queues.models import QueueState
 from ops.queues.prepared import PreparedQueue
 from ops.queues.sources.source import Reading
@@ -105,9 +106,7 @@ def _advance(look: QueueLook, recent: Sequence[domain.Sample], before: _Before) 
     """A queue that cannot be read is unknown, and says why: that is no word about the queue."""
     if isinstance(look.seen, ProbeFailed):
         return _Result(look, None, domain.Rates(), Judgement(Status.UNKNOWN, clean_text(look.seen.message)), before)
-    seen = look.seen
-    age = None if seen.oldest_age_seconds is None else max(0, round(seen.oldest_age_seconds * 1_000))
-    sample = domain.Sample(look.slot.slot_ms, seen.size, age, seen.consumers, seen.added, seen.removed)
+    sample = sample_of(look.seen, at_ms=look.slot.slot_ms)
     judgement = domain.judge(sample, recent, look.source.limits)
     return _Result(look, sample, domain.rates([*recent, sample]), judgement, before)
 

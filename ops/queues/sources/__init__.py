@@ -30,6 +30,8 @@ def validate_source(source: QueueSource) -> None:
         raise ValueError(f"a source's name is 1 to 32 of a-z, 0-9, _ and -, not {source.name!r}")
     if not issubclass(source.Config, KindConfig):
         raise ValueError(f"{source.name}: Config must be a KindConfig")  # noqa: TRY004 - one error for all
+    if unknown := source.Config.meaningless - COMMON_FIELDS:
+        raise ValueError(f"{source.name}: no fields of every queue: {', '.join(sorted(unknown))}")
     if taken := COMMON_FIELDS & set(source.Config.model_fields):
         raise ValueError(f"{source.name}: fields of every queue: {', '.join(sorted(taken))}")
     if not inspect.iscoroutinefunction(source.read):

@@ -36,6 +36,7 @@ class OutboxConfig(KindConfig):
         suggested={"interval": "10s", "timeout": "3s", "max_age": "1m"},
         dials=False,
     )
+    meaningless: ClassVar[frozenset[str]] = frozenset({"min_consumers"})
 
     outbox: Annotated[Line, AfterValidator(_known)] = Field("errors", title="What waits")
 

@@ -32,6 +32,7 @@ class SqlConfig(KindConfig):
         glyph="M3 4c0-2.5 10-2.5 10 0v8c0 2.5-10 2.5-10 0Zm0 0c0 2.5 10 2.5 10 0M3 8c0 2.5 10 2.5 10 0",
         suggested={"interval": "30s", "timeout": "5s"},
     )
+    meaningless: ClassVar[frozenset[str]] = frozenset({"min_consumers"})
 
     engine: Engine = Field("postgresql", title="Database engine")
     host: Host | None = Field(None, title="Host", description="Of the PostgreSQL.", examples=["jobs-db.internal"])

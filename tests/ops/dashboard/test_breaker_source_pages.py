@@ -86,7 +86,7 @@ def test_what_is_wrong_stands_beside_the_field_and_nothing_is_lost(client: Clien
     refused = client.post(NEW, {**SCRAPE, "url": "http://169.254.169.254/", "interval": "soon", "instance": "mine"})
     html = refused.content.decode()
     assert refused.status_code == 422
-    assert "The entity already has a source of this name" in html
+    assert "The entity already has a breaker source of this name" in html
     assert html.count('aria-invalid="true"') >= 2
     assert 'value="mine"' in html
     assert '<details class="card form-section more" id="more" open>' in " ".join(html.split())

@@ -160,7 +160,8 @@ def test_operators_run_pause_and_resume_but_do_not_edit(
     client_of: Callable[[Role], Client], client: Client, api: Entity
 ) -> None:
     client.post(ADD, form_of(entity=api.pk))
-    client.post(ADD, form_of(entity=api.pk, name="beat", kind="heartbeat", config="", conditions=""))
+    typed = {"name": "beat", "kind": "heartbeat", "config": "", "conditions": "", "interval": "60s", "timeout": "10s"}
+    client.post(ADD, form_of(entity=api.pk, **typed))
     operator = client_of(Role.OPERATOR)
     checks = [check.pk for check in Check.objects.all()]
 

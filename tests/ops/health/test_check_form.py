@@ -10,11 +10,10 @@ from django.test import Client
 from core.models import AuditEntry
 from core.permissions import Role
 from entities.models import Entity
-from ops.health import trial_display, trials
 from ops.health.check_fields import check_fields
 from ops.health.checks import KINDS
 from ops.health.models import Check
-from tests.ops.health.targets import answer, hang, run_target
+from tests.ops.health.targets import answer, run_target
 
 HTTP = {"entity": "api", "kind": "http", "name": "http", "url": "http://127.0.0.1:9001/", "interval": "30s"}
 FIELD = "/new/check/field?field="
@@ -138,18 +137,6 @@ def test_a_trial_shows_what_came_of_it_and_saves_nothing(client: Client) -> None
     assert 'data-status="unhealthy"' in page
     assert not Check.objects.exists()
     assert AuditEntry.objects.filter(action="check.try", target_name="api/http").exists()
-
-
-def test_a_trial_that_ran_out_of_time_says_that_the_check_waits_longer(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for module in (trials, trial_display):
-        monkeypatch.setattr(module, "TRIAL_SECONDS", 0.3)
-    with run_target(answer("200 OK", b"fine")) as target:
-        target.behave = hang(target)
-        page = client.post("/new/check/try", {**HTTP, "url": target.url}).content.decode()
-
-    assert "the check itself waits longer" in page
 
 
 def test_a_trial_of_a_wrong_form_names_the_fields_and_sends_nothing(client: Client) -> None:

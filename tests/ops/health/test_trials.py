@@ -6,17 +6,21 @@ from typing import Any
 
 import pytest
 
+from core.breaker.machine import BreakerState
+from core.breaker.registry import own_storage
+from core.breaker.storage import Operation
 from core.egress import TargetRefused
 from core.errors import Conflict, NotFound, PermissionDenied, RateLimited, ValidationFailed
 from core.models import AuditEntry
 from core.permissions import Principal
 from core.secrets import MASK
 from entities.models import Entity
-from ops.health import trials
 from ops.health.definition import parse_check
 from ops.health.models import Check, CheckResult
 from ops.health.services import create_check
 from ops.health.trials import Trial, try_check
+from ops.probing import one_shot, trials
+from ops.probing.guarding import FAMILY, POLICY
 from ops.signals.domain import Status
 from tests.ops.health.targets import answer, hang, run_target
 
@@ -31,7 +35,8 @@ def api(make_entity: Callable[..., Entity]) -> Entity:
 @pytest.fixture
 def attempt(editor: Principal, api: Entity) -> Callable[..., Trial]:
     def run(**data: Any) -> Trial:
-        return try_check(principal=editor, entity_name="api", data={"name": "http", "kind": "http", **data})
+        definition = parse_check({"name": "http", "kind": "http", **data})
+        return try_check(principal=editor, entity_ref="api", definition=definition)
 
     return run
 
@@ -71,7 +76,8 @@ def test_a_mask_stands_for_the_stored_secret_while_editing_and_for_nothing_other
         data = {"name": "http", "kind": "http", "url": target.url, "headers": {"Authorization": "Bearer s3cret"}}
         saved = create_check(principal=editor, entity_ref="api", definition=parse_check(data))
         masked = {**data, "headers": {"Authorization": MASK}}
-        try_check(principal=editor, entity_name="api", data=masked, uid=saved.uid)
+        stored = Check.objects.get(uid=saved.uid)
+        try_check(principal=editor, entity_ref="api", definition=parse_check(masked), stored=stored)
 
         assert b"Authorization: Bearer s3cret" in target.requests[0]
         with pytest.raises(ValidationFailed):
@@ -81,18 +87,20 @@ def test_a_mask_stands_for_the_stored_secret_while_editing_and_for_nothing_other
 def test_a_target_that_hangs_for_longer_than_a_trial_lasts_leaves_the_outcome_open(
     attempt: Callable[..., Trial], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trials, "TRIAL_SECONDS", 0.3)
+    monkeypatch.setattr(one_shot, "SECONDS_MAX", 0.3)
+    monkeypatch.setattr(trials, "SECONDS_MAX", 0.3)
     with run_target(OK) as target:
         target.behave = hang(target)
         started = time.monotonic()
         trial = attempt(url=target.url, timeout="60s")
 
     assert (trial.outcome, trial.phase) == (Status.UNKNOWN, "timeout")
+    assert trial.message.endswith("; a test has 0.3 s, a look once it is saved 60 s")
     assert time.monotonic() - started < 20
 
 
 def test_only_a_few_run_at_once(attempt: Callable[..., Trial]) -> None:
-    taken = [trials._slot() for _ in range(trials.TRIALS_AT_ONCE)]
+    taken = [one_shot.turn() for _ in range(one_shot.AT_ONCE)]
     for slot in taken:
         slot.__enter__()
     try:
@@ -117,7 +125,19 @@ def test_a_heartbeat_an_unknown_entity_and_a_viewer_are_refused(
 ) -> None:
     with pytest.raises(Conflict):
         attempt(kind="heartbeat")
+    definition = parse_check({"name": "http", "kind": "http", "url": "http://127.0.0.1:1/"})
     with pytest.raises(NotFound):
-        try_check(principal=editor, entity_name="nothing", data={})
+        try_check(principal=editor, entity_ref="nothing", definition=definition)
     with pytest.raises(PermissionDenied):
-        try_check(principal=viewer, entity_name="api", data={})
+        try_check(principal=viewer, entity_ref="api", definition=definition)
+
+
+def test_a_target_that_operators_have_stopped_is_not_asked(attempt: Callable[..., Trial]) -> None:
+    with run_target(OK) as target:
+        name = f"{FAMILY}:127.0.0.1:{target.port}"
+        own_storage().run([Operation(name, POLICY, "command", state=BreakerState.FORCED_OPEN, reason="moving")])
+        trial = attempt(url=target.url)
+
+    assert target.requests == []
+    assert (trial.outcome, trial.phase) == (Status.UNKNOWN, "circuit")
+    assert "an operator has stopped calls to" in trial.message

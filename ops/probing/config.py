@@ -42,8 +42,8 @@ class Presentation:
 class KindConfig(BaseModel):
     """The fields of one kind, as the catalogue file and the API spell them. Unknown fields are refused.
 
-    ``meaningless`` are the common fields that say nothing of this kind: no form shows them, and no value is taken for
-    them but the default.
+    ``meaningless`` are the common fields that say nothing of this kind: no form shows them, and they keep
+    their default.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

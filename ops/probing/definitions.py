@@ -23,6 +23,9 @@ from ops.probing.config import KindConfig
 from ops.probing.kept_secrets import changed_secrets, fill_secrets
 from ops.probing.models import Defined
 
+RHYTHM = frozenset({"interval", "retry_interval", "timeout"})
+"""Common fields that say when something is looked at, and for how long."""
+
 type Changes = Mapping[str, tuple[Any, Any]]
 """Fields with their values before and after."""
 
@@ -136,7 +139,11 @@ class Definitions[C: Named, K: Kind, R: Defined]:
         config = None
         if kind is not None:
             config, wrong = _parse(kind.Config, {str(key): value for key, value in own.items()})
-            errors += [*wrong, *self._meaningless_errors(common, kind), *self._further_errors(data, kind)]
+            errors += wrong
+            if common is not None:
+                common, meaningless = self._without_meaningless(common, kind)
+                errors += meaningless
+            errors += self._further_errors(data, kind)
         elif isinstance(kind_name, str):
             errors.append(FieldError("kind", f"{kind_name[:40]!r} is none of {', '.join(self.kinds.names())}"))
         refused = None if kind is None or config is None else _find_refusal(kind.targets(config))
@@ -267,12 +274,17 @@ class Definitions[C: Named, K: Kind, R: Defined]:
         meaningless = kind.Config.meaningless if kind else frozenset()
         return {name: value for name, value in common.items() if name not in meaningless}
 
-    def _meaningless_errors(self, common: C | None, kind: K) -> list[FieldError]:
-        return [
+    def _without_meaningless(self, common: C, kind: K) -> tuple[C, list[FieldError]]:
+        """The common fields with those at their default that say nothing of the kind. A rhythm that it does not have is
+        left out; a limit that it cannot be judged by is an error, as nobody would be told.
+        """
+        defaults = {name: self._common.model_fields[name].get_default() for name in kind.Config.meaningless}
+        errors = [
             FieldError(name, f"has no meaning for the kind {kind.name}; leave it out")
-            for name in sorted(kind.Config.meaningless)
-            if common is not None and getattr(common, name) != self._common.model_fields[name].get_default()
+            for name, default in sorted(defaults.items())
+            if name not in RHYTHM and getattr(common, name) != default
         ]
+        return common.model_copy(update=defaults), errors
 
     def _own_fields(self, document: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in document.items() if name not in self._common.model_fields}

@@ -20,12 +20,14 @@ from tests.entities.catalogue import add_entity
 
 COMPOSITE = {"name": "all", "kind": "composite", "members": ["api/http"]}
 HEARTBEAT = {"name": "beat", "kind": "heartbeat"}
+LEFT_OUT = [
+    (COMPOSITE, "timeout", "5s"),
+    (HEARTBEAT, "interval", "12h"),
+    (HEARTBEAT, "retry_interval", "5s"),
+    (HEARTBEAT, "timeout", "5s"),
+]
 REFUSED = [
-    (parse_check, COMPOSITE, "timeout", "5s"),
     (parse_check, COMPOSITE, "degraded_above", "300ms"),
-    (parse_check, HEARTBEAT, "interval", "12h"),
-    (parse_check, HEARTBEAT, "retry_interval", "5s"),
-    (parse_check, HEARTBEAT, "timeout", "5s"),
     (parse_queue, {"name": "errors", "kind": "outbox"}, "min_consumers", 1),
     (
         parse_queue,
@@ -45,8 +47,15 @@ def stored(db: None, editor: Principal) -> Check:
     return Check.objects.get(pk=saved.id)
 
 
+@pytest.mark.parametrize(("data", "field", "value"), LEFT_OUT)
+def test_a_rhythm_is_left_out(data: dict[str, Any], field: str, value: str) -> None:
+    assert parse_check({**data, field: value}) == parse_check(data)
+    with pytest.raises(ValidationFailed):
+        parse_check({**data, field: "soon"})
+
+
 @pytest.mark.parametrize(("parse", "data", "field", "value"), REFUSED)
-def test_another_value_than_the_default_is_refused(
+def test_a_limit_that_nothing_is_judged_by_is_refused(
     parse: Callable[..., Any], data: dict[str, Any], field: str, value: object
 ) -> None:
     with pytest.raises(ValidationFailed) as caught:
@@ -76,7 +85,7 @@ def test_another_kind_starts_without_them() -> None:
     after = with_changes(before, {"kind": "composite", "members": ["api/http"]})
     assert (after.common.timeout, after.common.interval) == (10_000, 5_000)
     with pytest.raises(ValidationFailed):
-        with_changes(before, {"kind": "composite", "members": ["api/http"], "timeout": "5s"})
+        with_changes(before, {"kind": "composite", "members": ["api/http"], "degraded_above": "5s"})
 
 
 @pytest.mark.parametrize(

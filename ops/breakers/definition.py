@@ -15,8 +15,8 @@ from ops.breakers.domain import Action
 from ops.breakers.models import INSTANCE_MAX, SOURCES_PER_ENTITY_MAX, BreakerSource
 from ops.breakers.sources import SOURCES
 from ops.breakers.sources.source import BreakerSourceKind, Controllable
+from ops.definitions.definition import Definition, Definitions, Named
 from ops.probing.config import KindConfig
-from ops.probing.definitions import Definition, Definitions, Named
 from ops.probing.fields import Duration, between
 
 INTERVAL_MS = (1_000, 86_400_000)

@@ -6,7 +6,7 @@ from ops.breakers.services import create_source, delete_source, replace_source
 from ops.breakers.source_form import SOURCES_OF_BREAKERS
 from ops.breakers.sources.source import BreakerSourceKind
 from ops.breakers.trials import try_source
-from ops.probing.desk import Desk
+from ops.definitions.desk import Desk
 
 SOURCE_DESK: Desk[CommonFields, BreakerSourceKind, BreakerSource] = Desk(
     SOURCES_OF_BREAKERS,

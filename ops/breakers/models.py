@@ -8,7 +8,7 @@ from django.db import models
 
 from core.ids import new_breaker_source_uid, new_breaker_uid
 from ops.breakers.domain import BreakerState
-from ops.probing.models import Defined
+from ops.definitions.models import Defined
 from ops.scheduling.models import Scheduled
 
 NAME_MAX = 200

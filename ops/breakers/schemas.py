@@ -11,7 +11,7 @@ from entities.schemas import OwnerQuery
 from ops.breakers.domain import BreakerState
 from ops.breakers.reports import BATCH_MAX, Report, ReportOutcome
 from ops.breakers.selectors import BreakerRow
-from ops.probing.described import describe_whole
+from ops.definitions.described import describe_whole
 
 Filter = Annotated[Line | None, Field(max_length=200)]
 Cursor = Annotated[str | None, Field(max_length=CURSOR_MAX_LENGTH, description="`next_cursor` of a page.")]

@@ -6,8 +6,8 @@ from core.form_fields import MORE, FormField
 from ops.breakers.definition import DEFINITIONS, CommonFields
 from ops.breakers.models import BreakerSource
 from ops.breakers.sources.source import BreakerSourceKind
-from ops.probing.form_fields import OWN, draw_field
-from ops.probing.sheet import Subject
+from ops.definitions.form_fields import OWN, draw_field
+from ops.definitions.sheet import Subject
 
 _NAME = FormField("name", "Name", mono=True, placeholder="fleet", section=OWN, help="Unique within the entity.")
 _COMMON = (

@@ -12,7 +12,7 @@ from ops.breakers.schemas import Cursor, Filter, Limit
 from ops.breakers.selectors import SourceRow
 from ops.breakers.services import ControlOutcome
 from ops.breakers.sources import SOURCES
-from ops.probing.described import describe_kinds
+from ops.definitions.described import describe_kinds
 
 _EXAMPLE: dict[str, Any] = {
     "name": "fleet",

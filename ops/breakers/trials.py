@@ -9,8 +9,8 @@ from ops.breakers.definition import DEFINITIONS, SourceDefinition
 from ops.breakers.domain import BreakerState
 from ops.breakers.models import BreakerSource
 from ops.breakers.sources.source import Seen
+from ops.definitions.trials import try_once
 from ops.probing.probe import ProbeFailed
-from ops.probing.trials import try_once
 
 SHOWN_MAX = 20
 

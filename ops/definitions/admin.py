@@ -12,7 +12,7 @@ from core.authentication import request_principal
 from core.permissions import Permission
 from core.revision import changing
 from ops.definitions.admin_forms import WholeForm
-from ops.probing.models import Defined
+from ops.definitions.models import Defined
 
 _ASKED = ["entity", "name", "kind", "config", "paused", "expected_version"]
 _SHOWN = ["entity", "name", "kind", "paused", "definition"]

@@ -8,8 +8,8 @@ from django import forms
 from core.admin_services import ServiceForm, rehearse, show_error
 from core.errors import FieldError, ValidationFailed
 from entities.catalog.yaml_source import parse_yaml
+from ops.definitions.definition import Definition
 from ops.definitions.writing import Version, Writer
-from ops.probing.definitions import Definition
 
 _DURATION_HELP = "Such as 300ms, 30s or 5m."
 _CONFIG_LIMIT = 100_000

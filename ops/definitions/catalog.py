@@ -5,9 +5,9 @@ from typing import Any
 
 from core.permissions import Principal
 from entities.catalog.sections import Change
+from ops.definitions.definition import Kind, Named
+from ops.definitions.models import Defined
 from ops.definitions.writing import Writer
-from ops.probing.definitions import Kind, Named
-from ops.probing.models import Defined
 
 
 class DefinitionsSection[C: Named, K: Kind, R: Defined]:

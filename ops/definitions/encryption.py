@@ -7,9 +7,9 @@ from core.permissions import Permission, Principal
 from core.revision import changing
 from core.secrets import SecretUnreadable
 from entities.lifecycle import lock_catalogue
-from ops.probing.definitions import Definitions, Kind, Named
-from ops.probing.kept_secrets import sealed_anew
-from ops.probing.models import Defined
+from ops.definitions.definition import Definitions, Kind, Named
+from ops.definitions.kept_secrets import sealed_anew
+from ops.definitions.models import Defined
 
 
 @dataclass(frozen=True, slots=True)

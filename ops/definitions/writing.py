@@ -17,9 +17,9 @@ from entities.domain import Lifecycle
 from entities.lifecycle import lock_catalogue
 from entities.models import Entity
 from entities.selectors import find_entity
+from ops.definitions.definition import Changes, Definition, Definitions, Kind, Named
+from ops.definitions.models import Defined
 from ops.journal.services import NewEntry, record_entries
-from ops.probing.definitions import Changes, Definition, Definitions, Kind, Named
-from ops.probing.models import Defined
 
 CREATED_TOGETHER = dt.timedelta(minutes=1)
 """What is created within this time counts as created together, and does not all start at once."""

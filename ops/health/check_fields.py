@@ -1,16 +1,16 @@
 """Controls of the fields of a check, drawn from the models: those that a kind declares, then those of every check.
 
-How they are drawn from a model is told in ``ops.probing.form_fields``.
+How they are drawn from a model is told in ``ops.definitions.form_fields``.
 """
 
 from collections.abc import Iterable
 from dataclasses import replace
 
 from core.form_fields import MORE, FormField
+from ops.definitions.form_fields import OWN, draw_field
 from ops.health.checks.kind import CheckKind
 from ops.health.definition import CommonFields
 from ops.probing.config import Presentation
-from ops.probing.form_fields import OWN, draw_field
 
 RHYTHM = "rhythm"
 """The section of when to look and what is good."""

@@ -3,12 +3,12 @@
 import re
 
 from core.form_fields import FormField, Mark, split_lines
+from ops.definitions.sheet import Subject
 from ops.health.check_fields import check_fields
 from ops.health.checks.kind import CheckKind
 from ops.health.conditions import ConditionSyntaxError, parse_condition
 from ops.health.definition import DEFINITIONS, CommonFields
 from ops.health.models import Check
-from ops.probing.sheet import Subject
 
 
 def find_marks(field: FormField, kind: CheckKind) -> tuple[Mark, ...]:

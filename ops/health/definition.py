@@ -11,12 +11,12 @@ from pydantic import Field, ValidationInfo, field_validator
 from core.durations import format_duration_ms
 from core.errors import FieldError
 from core.text import Line
+from ops.definitions.definition import Definition, Definitions, Named
 from ops.health.checks import KINDS
 from ops.health.checks.kind import CheckKind
 from ops.health.conditions import MAX_LENGTH, ConditionSyntaxError, parse_condition
 from ops.health.domain import Severity
 from ops.health.models import Check
-from ops.probing.definitions import Definition, Definitions, Named
 from ops.probing.fields import Duration, between
 
 INTERVAL_MS = (1_000, 86_400_000)

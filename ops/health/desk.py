@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ops.definitions.desk import Desk, FormSection
 from ops.health.check_fields import RHYTHM
 from ops.health.check_form import CHECKS
 from ops.health.checks.kind import CheckKind
@@ -10,7 +11,6 @@ from ops.health.models import Check
 from ops.health.services import create_check, delete_check, replace_check
 from ops.health.trial_display import TrialCard, show_trial
 from ops.health.trials import try_check
-from ops.probing.desk import Desk, FormSection
 
 
 def _attempt(**form: Any) -> TrialCard:

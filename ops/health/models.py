@@ -7,8 +7,8 @@ Columns ``*_ms`` are milliseconds, of a moment since the Unix epoch.
 from django.db import models
 
 from core.ids import new_check_uid
+from ops.definitions.models import Defined
 from ops.health.domain import Severity
-from ops.probing.models import Defined
 from ops.scheduling.models import Scheduled
 from ops.signals.domain import Status
 

@@ -10,12 +10,12 @@ from core.text import Line
 from entities.definition import Name
 from entities.schemas import OwnerQuery
 from entities.status import STATUSES
+from ops.definitions.described import describe_kinds
 from ops.health.checks import KINDS
 from ops.health.definition import CommonFields
 from ops.health.selectors import CheckDetail, ResultRow
 from ops.health.selectors.checks import DEFAULT_SORT, SORTS
 from ops.health.trials import Trial
-from ops.probing.described import describe_kinds
 
 LIMIT_DEFAULT = 100
 LIMIT_MAX = 500

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from core.durations import describe_duration_ms
 from core.permissions import Principal
+from ops.definitions.trials import try_once
 from ops.health.checks.kind import CheckContext
 from ops.health.conditions import Condition, parse_condition
 from ops.health.conditions.tree import TIMES
@@ -18,7 +19,6 @@ from ops.health.selectors.members import member_standings
 from ops.probing.body import Body
 from ops.probing.excerpts import clean_text
 from ops.probing.probe import Observation, ProbeContext, ProbeFailed
-from ops.probing.trials import try_once
 from ops.signals.domain import Status
 
 EXCERPT_LENGTH = 2_000

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationInfo, field_validator
 
 from core.durations import format_duration_ms
-from ops.probing.definitions import Definition, Definitions, Named
+from ops.definitions.definition import Definition, Definitions, Named
 from ops.probing.fields import Duration, between
 from ops.queues.domain import BREACH_WITHIN_MS, Limits
 from ops.queues.models import Queue

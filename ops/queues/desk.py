@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ops.probing.desk import Desk, FormSection
+from ops.definitions.desk import Desk, FormSection
 from ops.queues.definition import CommonFields
 from ops.queues.models import Queue
 from ops.queues.queue_form import LIMITS, QUEUES

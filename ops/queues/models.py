@@ -7,7 +7,7 @@ Celery's events tell of tasks (``Task*``) belongs to a broker, whichever queues 
 from django.db import models
 
 from core.ids import new_queue_uid
-from ops.probing.models import Defined
+from ops.definitions.models import Defined
 from ops.queues.domain import BREACH_WITHIN_MS
 from ops.scheduling.models import Scheduled
 from ops.signals.domain import Status

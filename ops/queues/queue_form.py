@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from core.form_fields import MORE, FormField
-from ops.probing.form_fields import OWN, draw_field
-from ops.probing.sheet import Subject
+from ops.definitions.form_fields import OWN, draw_field
+from ops.definitions.sheet import Subject
 from ops.queues.definition import DEFINITIONS, CommonFields
 from ops.queues.models import Queue
 from ops.queues.sources.source import QueueSource

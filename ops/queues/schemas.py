@@ -9,7 +9,7 @@ from core.pagination import CURSOR_MAX_LENGTH
 from core.text import Line
 from entities.definition import Name
 from entities.schemas import OwnerQuery
-from ops.probing.described import describe_kinds
+from ops.definitions.described import describe_kinds
 from ops.queues.definition import CommonFields
 from ops.queues.selectors import QueueDetail, SampleSeries, TaskListing
 from ops.queues.services import ShownMessage

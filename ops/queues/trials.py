@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from core.clock import now_ms
 from core.durations import describe_duration_ms
 from core.permissions import Principal
+from ops.definitions.trials import try_once
 from ops.probing.excerpts import clean_text
 from ops.probing.probe import ProbeContext, ProbeFailed
-from ops.probing.trials import try_once
 from ops.queues.definition import DEFINITIONS, QueueDefinition, limits_in
 from ops.queues.domain import Limits, Sample, judge
 from ops.queues.engine.looking import look_at, sample_of

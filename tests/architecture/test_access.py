@@ -10,7 +10,7 @@ from ninja.operation import Operation
 from core.api import api
 from core.api_auth import SessionAuth, TokenAuth
 from core.permissions import PUBLIC, Permission
-from ops.probing.desk import Desk
+from ops.definitions.desk import Desk
 
 GUARD_THEMSELVES = ("admin/", "api/v1/")
 PUBLIC_ROUTES = {

@@ -50,7 +50,7 @@ class TestSeeding:
         assert not Entity.objects.exists()
 
     def test_has_no_http_check_where_loopback_is_denied(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("ops.probing.definitions.current_policy", AddressPolicy)
+        monkeypatch.setattr("ops.definitions.definition.current_policy", AddressPolicy)
 
         seed_own_parts(get_config())
 

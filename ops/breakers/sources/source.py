@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from ops.breakers.domain import NOTHING_COUNTED, Action, BreakerState, Counters
-from ops.probing.definitions import Kind
+from ops.definitions.definition import Kind
 from ops.probing.probe import ProbeContext
 
 SEEN_MAX = 5_000

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+from ops.definitions.definition import Kind
 from ops.health.checks.expectation import Expectation
-from ops.probing.definitions import Kind
 from ops.probing.probe import Observation, ProbeContext
 from ops.signals.domain import Status
 

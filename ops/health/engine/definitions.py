@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from core.secrets import open_sealed
 from core.text import STORED
 from core.validation import field_errors
+from ops.definitions.kept_secrets import secret_values
 from ops.health.checks import KINDS
 from ops.health.checks.expectation import Expectation
 from ops.health.checks.kind import CheckKind, MemberKind
@@ -17,7 +18,6 @@ from ops.health.conditions import Condition, ConditionSyntaxError, parse_conditi
 from ops.health.domain import Thresholds
 from ops.health.exposition import render_labels
 from ops.health.models import Check
-from ops.probing.kept_secrets import secret_values
 
 KEPT_SECONDS = 300.0
 """An entry is read again after this time: the name of its entity may have changed without a new version."""

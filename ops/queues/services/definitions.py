@@ -7,8 +7,8 @@ from core.permissions import Permission, Principal
 from core.revision import changing, mark_changed
 from entities.domain import Lifecycle
 from entities.lifecycle import lock_catalogue
+from ops.definitions.definition import Changes
 from ops.definitions.writing import Edit, Writer
-from ops.probing.definitions import Changes
 from ops.queues.definition import COMMON_FIELDS, DEFINITIONS, CommonFields, QueueDefinition
 from ops.queues.models import Queue
 from ops.queues.services import schedule

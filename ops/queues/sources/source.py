@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from ops.probing.definitions import Kind
+from ops.definitions.definition import Kind
 from ops.probing.probe import ProbeContext
 
 CONSUMER_LENGTH = 255

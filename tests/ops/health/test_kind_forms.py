@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from django.http import QueryDict
 
+from ops.definitions.typed_definition import read_typed, write_typed
 from ops.health.check_fields import check_fields
 from ops.health.checks import KINDS
 from ops.health.definition import parse_check
-from ops.probing.typed_definition import read_typed, write_typed
 
 CHECKS: list[dict[str, Any]] = [
     {"kind": "tcp", "host": "10.0.0.1", "port": 25, "send": r"QUIT\r\n", "expect_pattern": "^220"},

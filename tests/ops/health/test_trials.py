@@ -15,11 +15,12 @@ from core.models import AuditEntry
 from core.permissions import Principal
 from core.secrets import MASK
 from entities.models import Entity
+from ops.definitions import trials
 from ops.health.definition import parse_check
 from ops.health.models import Check, CheckResult
 from ops.health.services import create_check
 from ops.health.trials import Trial, try_check
-from ops.probing import one_shot, trials
+from ops.probing import one_shot
 from ops.probing.guarding import FAMILY, POLICY
 from ops.signals.domain import Status
 from tests.ops.health.targets import answer, hang, run_target

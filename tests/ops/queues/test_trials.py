@@ -17,7 +17,8 @@ from core.models import AuditEntry
 from core.permissions import Principal, Role
 from core.secrets import MASK
 from entities.models import Entity
-from ops.probing import one_shot, trials
+from ops.definitions import trials
+from ops.probing import one_shot
 from ops.probing.guarding import FAMILY, POLICY
 from ops.queues.definition import parse_queue
 from ops.queues.models import Queue, QueueSample

@@ -19,9 +19,9 @@ from core.secrets import mask_sealed, open_or_mask, seal
 from core.text import STORED, Line
 from core.validation import ERRORS_SHOWN, SUMMARY, field_errors
 from entities.definition import Name
+from ops.definitions.kept_secrets import changed_secrets, fill_secrets
+from ops.definitions.models import Defined
 from ops.probing.config import KindConfig
-from ops.probing.kept_secrets import changed_secrets, fill_secrets
-from ops.probing.models import Defined
 
 RHYTHM = frozenset({"interval", "retry_interval", "timeout"})
 """Common fields that say when something is looked at, and for how long."""

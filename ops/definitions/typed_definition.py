@@ -9,9 +9,9 @@ from django.http import QueryDict
 from core.errors import FieldError, NotFound, ValidationFailed
 from core.form_fields import FormField
 from entities.selectors import find_entity
-from ops.probing.definitions import Definition, Definitions, Kind, Named
-from ops.probing.form_fields import as_typed, in_plain_words, read_field
-from ops.probing.models import Defined
+from ops.definitions.definition import Definition, Definitions, Kind, Named
+from ops.definitions.form_fields import as_typed, in_plain_words, read_field
+from ops.definitions.models import Defined
 
 
 def read_typed(typed: QueryDict, fields: Iterable[FormField], kind: Kind) -> dict[str, Any]:

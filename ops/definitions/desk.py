@@ -17,10 +17,10 @@ from core.form_fields import MORE, FilledForm
 from core.pages import Crumb, ask_to_delete
 from core.permissions import Permission, requires
 from core.problems import problem_of
-from ops.probing.definitions import Kind, Named
-from ops.probing.form_fields import OWN, KindChoice, kind_choice
-from ops.probing.models import Defined
-from ops.probing.sheet import SHOWN_IN_FORM, Refusal, Sheet, Subject, kept_query, no_such_entity
+from ops.definitions.definition import Kind, Named
+from ops.definitions.form_fields import OWN, KindChoice, kind_choice
+from ops.definitions.models import Defined
+from ops.definitions.sheet import SHOWN_IN_FORM, Refusal, Sheet, Subject, kept_query, no_such_entity
 
 
 class Written(Protocol):
@@ -212,7 +212,7 @@ class Desk[C: Named, K: Kind, R: Defined]:
             "kinds": self._choices(),
             "kept": kept_query(typed),
         }
-        return render(request, "ops/probing/kind_picker.html", context)
+        return render(request, "ops/definitions/kind_picker.html", context)
 
     def _show_refusal(self, request: HttpRequest, sheet: Sheet[C, K, R], error: Refusal) -> HttpResponse:
         return self._show_form(request, sheet, sheet.refused(request.POST, error), status=problem_of(error).status)
@@ -237,7 +237,7 @@ class Desk[C: Named, K: Kind, R: Defined]:
             "try_url": self._url("try"),
             **self._place_of(sheet.stored),
         }
-        return render(request, f"ops/probing/form.html{partial}", context, status=status)
+        return render(request, f"ops/definitions/form.html{partial}", context, status=status)
 
     def _place_of(self, row: R | None) -> dict[str, object]:
         """What the page is called, and where one can go from it."""

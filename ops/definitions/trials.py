@@ -14,8 +14,8 @@ from core.durations import describe_duration_ms
 from core.errors import Conflict
 from core.permissions import Permission, Principal
 from entities.selectors import find_entity
-from ops.probing.definitions import Definition, Definitions, Kind, Named
-from ops.probing.models import Defined
+from ops.definitions.definition import Definition, Definitions, Kind, Named
+from ops.definitions.models import Defined
 from ops.probing.one_shot import SECONDS_MAX, ask_in_turn, turn
 from ops.probing.probe import ProbeContext, ProbeFailed
 from ops.probing.stopped import why_stopped

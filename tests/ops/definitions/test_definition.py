@@ -10,10 +10,10 @@ from core.errors import ValidationFailed
 from core.secrets import MASK
 from ops.breakers.definition import DEFINITIONS as SOURCES
 from ops.breakers.models import BreakerSource
+from ops.definitions.definition import Definitions
+from ops.definitions.models import Defined
 from ops.health.definition import DEFINITIONS as CHECKS
 from ops.health.models import Check
-from ops.probing.definitions import Definitions
-from ops.probing.models import Defined
 from ops.queues.definition import DEFINITIONS as QUEUES
 from ops.queues.models import Queue
 

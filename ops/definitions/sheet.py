@@ -11,10 +11,10 @@ from django.utils.http import urlencode
 from core.errors import Conflict, FieldError, NotFound, RateLimited, StaleVersion, ValidationFailed
 from core.form_fields import FilledForm, FormField, Mark, fill
 from entities.names import suggested_entities
-from ops.probing.definitions import Definition, Definitions, Kind, Named
-from ops.probing.form_fields import OWN
-from ops.probing.models import Defined
-from ops.probing.typed_definition import judge_typed, read_typed, write_typed
+from ops.definitions.definition import Definition, Definitions, Kind, Named
+from ops.definitions.form_fields import OWN
+from ops.definitions.models import Defined
+from ops.definitions.typed_definition import judge_typed, read_typed, write_typed
 
 type Refusal = ValidationFailed | Conflict | StaleVersion | RateLimited
 

@@ -10,7 +10,7 @@ from django.test import Client
 from core.models import AuditEntry
 from core.permissions import Role
 from ops.breakers.models import BreakerSource
-from ops.probing.models import Defined
+from ops.definitions.models import Defined
 from ops.queues.models import Queue
 from tests.entities.catalogue import add_entity
 

@@ -2,7 +2,7 @@
 
 from ops.breakers.definition import CommonFields
 from ops.breakers.models import BreakerSource
-from ops.breakers.services import create_source, delete_source, replace_source
+from ops.breakers.services import SOURCE_WRITER
 from ops.breakers.source_form import SOURCES_OF_BREAKERS
 from ops.breakers.sources.source import BreakerSourceKind
 from ops.breakers.trials import try_source
@@ -10,9 +10,7 @@ from ops.definitions.desk import Desk
 
 SOURCE_DESK: Desk[CommonFields, BreakerSourceKind, BreakerSource] = Desk(
     SOURCES_OF_BREAKERS,
-    create=create_source,
-    replace=replace_source,
-    delete=delete_source,
+    SOURCE_WRITER,
     attempt=try_source,
     slug="breaker-source",
     section="breakers",

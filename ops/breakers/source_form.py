@@ -29,5 +29,5 @@ def source_fields(kind: BreakerSourceKind) -> list[FormField]:
 
 
 SOURCES_OF_BREAKERS: Subject[CommonFields, BreakerSourceKind, BreakerSource] = Subject(
-    DEFINITIONS, BreakerSource.objects.all, source_fields, "Which entity these breakers belong to."
+    DEFINITIONS, source_fields, "Which entity these breakers belong to."
 )

@@ -43,7 +43,6 @@ def try_source(
             definition,
             lambda definition, context: definition.kind.look(definition.config, context),
             principal=principal,
-            target_type="breaker_source",
             entity_ref=entity_ref,
             stored=stored,
             timeout_ms=definition.common.timeout,

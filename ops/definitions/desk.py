@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -21,17 +20,7 @@ from ops.definitions.definition import Kind, Named
 from ops.definitions.form_fields import OWN, KindChoice, kind_choice
 from ops.definitions.models import Defined
 from ops.definitions.sheet import SHOWN_IN_FORM, Refusal, Sheet, Subject, kept_query, no_such_entity
-
-
-class Written(Protocol):
-    """What a write says of what it wrote; ``action`` is None when nothing was to be written."""
-
-    @property
-    def uid(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def action(self) -> str | None: ...
+from ops.definitions.writing import Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +36,14 @@ class FormSection:
 class Desk[C: Named, K: Kind, R: Defined]:
     """Its methods are views; ``routes`` are their addresses, named ``<slug>-edit`` and so on.
 
-    ``create``, ``replace``, ``delete`` and ``attempt`` are services, with what a form has as keywords; what ``attempt``
-    returns is the ``trial`` of ``trial_template``. ``section`` is that of the rail, with its list at ``list_route``. A
+    ``attempt`` is a service, with what a form has as keywords; what it returns is the ``trial`` of ``trial_template``.
+    ``section`` is that of the rail, with its list at ``list_route``. A
     row has its page at ``page_route``; without any, its entity's stands for it. ``target`` heads the fields of the
     kind, ``target_note`` is a template below them, and ``loss`` says what goes with a row that is deleted.
     """
 
     subject: Subject[C, K, R]
-    create: Callable[..., Written]
-    replace: Callable[..., Written]
-    delete: Callable[..., None]
+    writer: Writer[C, K, R]
     attempt: Callable[..., object]
     slug: str
     section: str
@@ -83,7 +70,7 @@ class Desk[C: Named, K: Kind, R: Defined]:
 
     def find(self, uid: str) -> R:
         """Raises ``NotFound``."""
-        row = None if "\0" in uid else self.subject.rows().select_related("entity").filter(uid=uid).first()
+        row = None if "\0" in uid else self.subject.definitions.rows().select_related("entity").filter(uid=uid).first()
         if row is None:
             raise NotFound(f"There is no {self.noun} {uid[:80]!r}")
         return row
@@ -105,7 +92,7 @@ class Desk[C: Named, K: Kind, R: Defined]:
             return self._show_form(request, sheet, sheet.begun(typed))
         entity_ref = sheet.entity_of(typed)
         try:
-            saved = self.create(
+            saved = self.writer.create(
                 principal=request_principal(request), entity_ref=entity_ref, definition=sheet.definition(typed)
             )
         except NotFound as error:
@@ -135,7 +122,7 @@ class Desk[C: Named, K: Kind, R: Defined]:
             return self._show_form(request, sheet, sheet.written(definition))
         sheet = Sheet(self.subject, definition.kind, row, request.POST.get("version", ""))
         try:
-            saved = self.replace(
+            saved = self.writer.replace(
                 principal=request_principal(request),
                 uid=uid,
                 definition=sheet.definition(request.POST),
@@ -186,7 +173,7 @@ class Desk[C: Named, K: Kind, R: Defined]:
             request,
             name=row.name,
             loss=self.loss,
-            delete=lambda: self.delete(principal=principal, uid=uid),
+            delete=lambda: self.writer.delete(principal=principal, uid=uid),
             leads_to=reverse("entity-detail", args=[entity]),
             cancel_url=self._page_of(uid, entity),
             context={"section": self.section, "crumbs": [*self._crumbs(entity), (row.name, own)]},

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils.http import urlencode
 
@@ -28,7 +27,6 @@ class Subject[C: Named, K: Kind, R: Defined]:
     ``find_marks`` where a filled field stops making sense."""
 
     definitions: Definitions[C, K, R]
-    rows: Callable[[], QuerySet[R]]
     draw_fields: Callable[[K], list[FormField]]
     about: str
     find_marks: Callable[[FormField, K], tuple[Mark, ...]] = lambda _field, _kind: ()
@@ -88,7 +86,6 @@ class Sheet[C: Named, K: Kind, R: Defined]:
     def judge(self, typed: QueryDict) -> tuple[Definition[C, K] | None, tuple[FieldError, ...]]:
         return judge_typed(
             self.subject.definitions,
-            self.subject.rows(),
             self.data(typed),
             entity_ref=self.entity_of(typed),
             stored=self.stored,

@@ -30,14 +30,13 @@ def try_once[C: Named, K: Kind, R: Defined, T](
     look: Callable[[Definition[C, K], ProbeContext], Coroutine[Any, Any, T]],
     *,
     principal: Principal,
-    target_type: str,
     entity_ref: str,
     stored: R | None,
     timeout_ms: int,
 ) -> T:
     """What ``look`` returns, given the definition with the secrets that it keeps of ``stored``, which it edits.
 
-    It ends within 5 s. ``target_type`` is what the audit calls it.
+    It ends within 5 s.
 
     Raises ``ProbeFailed`` as ``look`` does, when the time is over, and for a target that is not to be called now;
     ``NotFound`` for the entity, ``Conflict`` for a kind that never looks, ``RateLimited`` while others are tried, and
@@ -63,8 +62,8 @@ def try_once[C: Named, K: Kind, R: Defined, T](
         with transaction.atomic():
             record_action(
                 principal=principal,
-                action=f"{target_type}.try",
-                target_type=target_type,
+                action=f"{definitions.target}.try",
+                target_type=definitions.target,
                 target_uid=stored.uid if stored else "",
                 target_name=f"{entity.name}/{definition.name}",
                 after=definitions.mask_document(definition.brief_document(), kind=definition.kind.name),

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http import QueryDict
 
 from core.errors import FieldError, NotFound, ValidationFailed
@@ -32,12 +31,11 @@ def write_typed[C: Named, K: Kind](definition: Definition[C, K]) -> Mapping[str,
 
 
 def judge_typed[C: Named, K: Kind, R: Defined](
-    definitions: Definitions[C, K, R], rows: QuerySet[R], data: Mapping[str, Any], *, entity_ref: str, stored: R | None
+    definitions: Definitions[C, K, R], data: Mapping[str, Any], *, entity_ref: str, stored: R | None
 ) -> tuple[Definition[C, K] | None, tuple[FieldError, ...]]:
     """The definition, if its fields are fine, and everything that is wrong, the entity included.
 
-    ``rows`` are all that are stored, whose names may be taken. ``stored`` is the one that is edited; it stays with its
-    entity, and paused if it is.
+    ``stored`` is the one that is edited; it stays with its entity, and paused if it is.
     """
     definition, errors = None, []
     try:
@@ -52,7 +50,7 @@ def judge_typed[C: Named, K: Kind, R: Defined](
             entity_id = find_entity(entity_ref).pk
         except NotFound as error:
             return definition, (FieldError("entity", error.message if entity_ref else "Required"), *errors)
-    others = rows.filter(entity_id=entity_id, name=data.get("name", ""))
+    others = definitions.rows().filter(entity_id=entity_id, name=data.get("name", ""))
     if others.exclude(pk=stored.pk if stored else None).exists():
         errors.append(FieldError("name", f"The entity already has a {definitions.noun} of this name"))
     return definition, tuple(errors)

@@ -32,5 +32,5 @@ def _end_of_word(line: str, start: int) -> int:
 
 
 CHECKS: Subject[CommonFields, CheckKind, Check] = Subject(
-    DEFINITIONS, Check.objects.all, check_fields, "Which entity this check speaks for.", find_marks
+    DEFINITIONS, check_fields, "Which entity this check speaks for.", find_marks
 )

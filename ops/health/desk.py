@@ -8,7 +8,7 @@ from ops.health.check_form import CHECKS
 from ops.health.checks.kind import CheckKind
 from ops.health.definition import CommonFields
 from ops.health.models import Check
-from ops.health.services import create_check, delete_check, replace_check
+from ops.health.services import CHECK_WRITER
 from ops.health.trial_display import TrialCard, show_trial
 from ops.health.trials import try_check
 
@@ -19,9 +19,7 @@ def _attempt(**form: Any) -> TrialCard:
 
 CHECK_DESK: Desk[CommonFields, CheckKind, Check] = Desk(
     CHECKS,
-    create=create_check,
-    replace=replace_check,
-    delete=delete_check,
+    CHECK_WRITER,
     attempt=_attempt,
     slug="check",
     section="checks",

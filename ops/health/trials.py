@@ -75,7 +75,6 @@ def try_check(
             definition,
             probe,
             principal=principal,
-            target_type="check",
             entity_ref=entity_ref,
             stored=stored,
             timeout_ms=definition.common.timeout,

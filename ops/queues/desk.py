@@ -6,7 +6,7 @@ from ops.definitions.desk import Desk, FormSection
 from ops.queues.definition import CommonFields
 from ops.queues.models import Queue
 from ops.queues.queue_form import LIMITS, QUEUES
-from ops.queues.services import create_queue, delete_queue, replace_queue
+from ops.queues.services import QUEUE_WRITER
 from ops.queues.sources.source import QueueSource
 from ops.queues.trial_display import TrialCard, show_trial
 from ops.queues.trials import try_queue
@@ -18,9 +18,7 @@ def _attempt(**form: Any) -> TrialCard:
 
 QUEUE_DESK: Desk[CommonFields, QueueSource, Queue] = Desk(
     QUEUES,
-    create=create_queue,
-    replace=replace_queue,
-    delete=delete_queue,
+    QUEUE_WRITER,
     attempt=_attempt,
     slug="queue",
     section="queues",

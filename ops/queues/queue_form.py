@@ -57,5 +57,5 @@ def queue_fields(source: QueueSource) -> list[FormField]:
 
 
 QUEUES: Subject[CommonFields, QueueSource, Queue] = Subject(
-    DEFINITIONS, Queue.objects.all, queue_fields, "Which entity this queue belongs to."
+    DEFINITIONS, queue_fields, "Which entity this queue belongs to."
 )

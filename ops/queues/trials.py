@@ -67,7 +67,6 @@ def try_queue(
             definition,
             _look,
             principal=principal,
-            target_type="queue",
             entity_ref=entity_ref,
             stored=stored,
             timeout_ms=definition.common.timeout,

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from core.permissions import Role
 from entities.models import Entity
-from ops.dashboard.entity_listing import PAGE_SIZE
+from ops.dashboard.entity_listing import MAX_CELLS, PAGE_SIZE
 from ops.dashboard.tiles import forget_tiles
 from tests.fleet import HOSTILE, REFUSED, add_fleet, show_signs_of_life
 
@@ -100,6 +100,21 @@ def test_a_long_list_comes_in_pages(client: Client) -> None:
     assert (first.first, first.last, first.total) == (1, PAGE_SIZE, PAGE_SIZE + 7)
     assert len(second.rows) == 7
     assert second.next_url == ""
+
+
+def test_the_matrix_says_of_each_team_how_many_have_no_cell(client: Client) -> None:
+    Entity.objects.bulk_create(Entity(uid=f"ent_{n}", name=f"host-{n:04}", kind="host") for n in range(MAX_CELLS + 193))
+
+    for path in ("/", "/entities"):
+        response = client.get(f"{path}?view=matrix")
+        groups = {group.title: group for group in response.context["listing"].groups}
+        content = response.content.decode()
+
+        assert content.count('class="cell"') == MAX_CELLS
+        assert (groups["payments"].count, groups["payments"].left_out) == (2, 0)
+        assert sum(group.left_out for group in groups.values()) == response.context["listing"].left_out == 200
+        assert f"+{groups['No team'].left_out}<span" in content
+        assert ">1,200</span>" in content  # counts are written with separators
 
 
 def test_an_empty_catalogue_invites_to_add_the_first_service(client_of: Callable[[Role], Client]) -> None:

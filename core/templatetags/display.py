@@ -59,6 +59,12 @@ def trace_link(trace_id: str) -> SafeString | str:
 
 
 @register.filter
+def number(value: int) -> str:
+    """A count as everything that stands on a page: ``1,204``."""
+    return f"{value:,}"
+
+
+@register.filter
 def latency(ms: float | None) -> str:
     """Empty for a duration of nothing: no probe takes no time, a ping that only came or a composite measured none."""
     return latency_words(ms) if ms else ""

@@ -37,11 +37,12 @@ _NEVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The cells of one team in the matrix; ``count`` includes those that are left out."""
+    """The cells of one team in the matrix; ``count`` includes the ``left_out``, which have none."""
 
     title: str
     count: int
     cells: SafeString
+    left_out: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,10 @@ def _groups(rows: Sequence[Row], base: str) -> list[Group]:
     for row in rows[:MAX_CELLS]:
         cells[row.team or ""].append(matrix_cell(row, f"{base}/{row.name}", named=named))
     teams = sorted(counts, key=lambda team: (not team, team))
-    return [Group(team or "No team", counts[team], join_rows(cells[team])) for team in teams]
+    return [
+        Group(team or "No team", counts[team], join_rows(cells[team]), counts[team] - len(cells[team]))
+        for team in teams
+    ]
 
 
 def _ordered(rows: Sequence[Row], column: str, *, descending: bool) -> Sequence[Row]:

@@ -59,12 +59,12 @@ class Frame(Tally):
     @property
     def headline(self) -> str:
         """For the title of the window; empty when all is well."""
-        trouble = [f"{self.counts[word]} {word}" for word in TROUBLE if self.counts.get(word)]
+        trouble = [f"{self.counts[word]:,} {word}" for word in TROUBLE if self.counts.get(word)]
         if trouble:
             return trouble[0]
         if self.blind:
             return "Blind"
-        return f"{self.counts['unknown']} unknown" if self.counts.get("unknown") else ""
+        return f"{self.counts['unknown']:,} unknown" if self.counts.get("unknown") else ""
 
 
 def read_frame(own: Mapping[int, EntityStatus] | None = None, *, blind: Blindness | None = None) -> Frame:

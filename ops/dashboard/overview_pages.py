@@ -16,6 +16,9 @@ from ops.dashboard.standing import read_fleet
 from ops.dashboard.tally import Tally
 from ops.dashboard.tiles import read_tiles
 
+OPEN_PROBLEMS = 10
+"""The others are folded, so that the rest of the page stays in reach."""
+
 
 def read_overview(query: QueryDict, *, path: str, principal: Principal, blind: Blindness | None) -> dict[str, Any]:
     """The context of the page but for its frame, which is always of the whole fleet.
@@ -25,13 +28,16 @@ def read_overview(query: QueryDict, *, path: str, principal: Principal, blind: B
     fleet, owner, scope = read_fleet(), read_kept(query), kept_scope(query)
     own = fleet.passing(owner)
     counts = fleet.counts if own is None else Counter(fleet.statuses[pk].status for pk in own)
-    problems = list_problems(fleet.statuses, principal=principal, blind=blind is not None, only=own)
+    problems, total = list_problems(fleet.statuses, principal=principal, blind=blind is not None, only=own)
     filters, listing = list_entities(query, path=path, fleet=fleet)
     return {
         "tally": Tally(counts),
         "scope": scope,
         "fleet_url": address(query, path, page=None, **dict.fromkeys(KEPT_FILTERS)),
-        "problems": problems,
+        "problems": problems[:OPEN_PROBLEMS],
+        "folded_problems": problems[OPEN_PROBLEMS:],
+        "more_problems": total - OPEN_PROBLEMS,
+        "unlisted_problems": total - len(problems),
         "lead": problems[0] if problems else None,
         "tiles": read_tiles(principal=principal, stamp=fleet.stamp, query=query),
         "filters": filters,

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from core.clock import to_ms
 from core.permissions import Principal
@@ -47,6 +48,13 @@ class Problem:
         return self.impact_count - len(self.impacts)
 
 
+class Problems(NamedTuple):
+    """The worst of ``total``."""
+
+    items: list[Problem]
+    total: int
+
+
 def list_problems(
     statuses: Mapping[int, EntityStatus],
     *,
@@ -54,7 +62,7 @@ def list_problems(
     blind: bool,
     only: Collection[int] | None = None,
     drawn: int = DRAWN_PROBLEMS,
-) -> list[Problem]:
+) -> Problems:
     """At most ``SHOWN_PROBLEMS``, sorted by severity, tier, impact, age; ``drawn`` of them with a strip.
 
     ``statuses`` are those of all entities. With ``only``, problems of these entities and what they suffer from. An
@@ -64,7 +72,7 @@ def list_problems(
     words = {"unhealthy", "degraded"} if blind else {"unhealthy", "degraded", "unknown"}
     ids = [pk for pk, status in statuses.items() if status.status in words and status.reasons]
     if not ids:
-        return []
+        return Problems([], 0)
     impacts = _list_impacts(statuses)
     columns = ("id", "uid", "name", "team__name", "tier")
     found = list(Entity.objects.filter(pk__in=ids).values_list(*columns, named=True))
@@ -81,12 +89,13 @@ def list_problems(
             row.name,
         ),
     )
+    total = len(rows)
     rows = rows[:SHOWN_PROBLEMS]
     strips = _draw_strips({row.id: failing_check(statuses[row.id]) for row in rows[:drawn]}, principal)
     probed = Check.objects.filter(entity_id__in=[row.id for row in rows], heartbeat=None)
     runnable = set(probed.order_by().values_list("entity_id", flat=True))
     reasons = {row.id: fold_reasons(statuses[row.id].reasons) for row in rows}
-    return [
+    items = [
         Problem(
             uid=row.uid,
             name=row.name,
@@ -104,6 +113,7 @@ def list_problems(
         )
         for row in rows
     ]
+    return Problems(items, total)
 
 
 def _list_impacts(statuses: Mapping[int, EntityStatus]) -> dict[str, list[str]]:

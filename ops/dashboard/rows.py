@@ -65,8 +65,9 @@ def entity_row(row: Row, url: str) -> str:
 def check_row(check: CheckRow, url: str) -> str:
     return (
         f'<tr id="k-{check.uid}" data-row><td>{status(check.status)}</td>'
-        f'<th scope="row" class="cell-name clip"><a href="{url}"><span class="cell-owner">{escape(check.entity_name)}'
-        f'</span><span class="cell-slash"> / </span>{escape(check.name)}</a></th>'
+        f'<th scope="row" class="cell-name clip"><a class="cell-pair" href="{url}"><span class="cell-owner">'
+        f'{escape(check.entity_name)}</span><span class="cell-slash"> / </span><span>{escape(check.name)}</span></a>'
+        "</th>"
         f'<td class="cell-reason clip wide">{escape(check.message)}</td><td class="num muted">{since(check.since)}</td>'
         f'<td class="num wide">{latency(check.duration_ms)}</td>'
         f'<td class="num wide muted">{period(check.interval_ms)}</td><td class="wide muted">{escape(check.kind)}</td>'

@@ -31,4 +31,4 @@ class Tally:
 
     @property
     def asides(self) -> str:
-        return ", ".join(f"{self.counts[word]} {word}" for word in ("maintenance", "paused") if self.counts.get(word))
+        return ", ".join(f"{self.counts[word]:,} {word}" for word in ("maintenance", "paused") if self.counts.get(word))

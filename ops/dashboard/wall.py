@@ -69,7 +69,7 @@ def read_wall(query: QueryDict, *, fleet: Fleet, principal: Principal, blind: Bl
     rows = narrow_rows(fleet, parse_filter(query))
     names = {row.id: row.name for row in rows}
     own = {row.id: row.standing for row in rows}
-    found = list_problems(fleet.statuses, principal=principal, blind=blind is not None, only=names, drawn=0)
+    found, total = list_problems(fleet.statuses, principal=principal, blind=blind is not None, only=names, drawn=0)
     layout = next((each for each in _LAYOUTS if len(found) <= each.most), _LAYOUTS[-1])
     shown = found if len(found) <= layout.most else found[: layout.most - 1]
     rest = _list_rest(names, own, shown={problem.name for problem in shown})
@@ -78,7 +78,7 @@ def read_wall(query: QueryDict, *, fleet: Fleet, principal: Principal, blind: Bl
     return Wall(
         frame=read_frame(own, blind=blind),
         problems=shown,
-        more_problems=len(found) - len(shown),
+        more_problems=total - len(shown),
         density=layout.density,
         cells=rest[:room],
         more_cells=max(0, len(rest) - room),

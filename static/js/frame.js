@@ -42,7 +42,7 @@ function isTyping(element) {
 }
 
 function moveRow(step) {
-  const links = [...document.querySelectorAll("[data-row]")].map((row) => row.querySelector("a")).filter(Boolean);
+  const links = [...document.querySelectorAll("[data-row]")].map((row) => row.querySelector("a")).filter((link) => link?.checkVisibility());
   if (!links.length) return false;
   const at = links.findIndex((link) => link.closest("[data-row]").contains(document.activeElement));
   const next = links[at < 0 ? (step > 0 ? 0 : links.length - 1) : Math.min(Math.max(at + step, 0), links.length - 1)];

@@ -9,6 +9,7 @@ from core.revision import take_revision
 from ops.health.models import Check, CheckState
 from ops.signals.domain import Status
 from tests.browser import SignIn
+from tests.entities.catalogue import add_entity
 from tests.fleet import add_check, add_fleet, show_signs_of_life
 
 
@@ -54,6 +55,25 @@ def test_filters_stand_in_the_address_and_survive_a_reload(sign_in: SignIn) -> N
     expect(page.locator("#filter-team")).to_have_value("payments")
     page.get_by_role("link", name="Checks").first.click()
     page.wait_for_url("**/checks?team=payments")
+
+
+def test_many_problems_leave_the_rest_of_the_page_in_reach(sign_in: SignIn) -> None:
+    add_fleet()
+    for number in range(12):
+        add_entity(f"job-{number:02}")
+        add_check(f"job-{number:02}", "http", Status.UNHEALTHY, message="refused")
+    visitor = sign_in(Role.VIEWER)
+    page = visitor.open("/")
+    expect(page.locator(".problem:visible")).to_have_count(10)
+    for _ in range(11):
+        page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.closest('tr') !== null")
+
+    page.get_by_text("5 more problems").click()
+    expect(page.locator(".problem:visible")).to_have_count(15)
+    assert visitor.accessibility_violations() == []
+    turn("mailer", Status.UNHEALTHY, "timed out")
+    expect(page.locator(".problem:visible")).to_have_count(16)
 
 
 def test_the_page_says_that_it_is_blind_and_not_that_all_is_down(sign_in: SignIn) -> None:

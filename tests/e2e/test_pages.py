@@ -1,14 +1,17 @@
 """What holds for every page: axe finds nothing, the console stays silent, nothing scrolls sideways, little is sent."""
 
 import pytest
+from playwright.sync_api import expect
 
 from core.permissions import Role
 from ops.breakers.models import FleetBreaker
 from ops.health.models import Check
 from ops.queues.models import Queue
+from ops.signals.domain import Status
 from tests.breakers import OWN_OPEN, add_breakers
 from tests.browser import SignIn, Visitor
-from tests.fleet import add_fleet, add_queues
+from tests.entities.catalogue import add_entity
+from tests.fleet import add_check, add_fleet, add_queues
 
 MOST_BYTES = 200_000
 PHONE = 390
@@ -20,6 +23,7 @@ PAGES = {
     "overview": "/",
     "overview, filtered": "/?status=unhealthy&team=payments",
     "overview, nothing matches": "/?q=nothing-is-called-so",
+    "overview, matrix": "/?view=matrix&team=payments",
     "entities": "/entities",
     "matrix": "/entities?view=matrix",
     "entity": "/entities/payments-db",
@@ -115,6 +119,45 @@ def test_sign_in_and_problem_pages_are_accessible(theme: str, width: int, sign_i
         page = viewer.open(path)
         assert page.get_by_role("heading", name=title).is_visible()
         assert viewer.accessibility_violations() == []
+
+
+@pytest.mark.parametrize("path", ["/", "/?view=matrix", "/entities", "/entities/{name}", "/checks", "/checks/{check}"])
+def test_the_longest_names_and_texts_fit_a_phone(path: str, sign_in: SignIn) -> None:
+    name, check = "e" * 63, "c" * 63
+    add_fleet()
+    labels = {f"app.kubernetes.io/part-{number:02}": "x" * 63 for number in range(32)}
+    add_entity(name, labels=labels, title="T" * 100, team="t" * 63)
+    add_check(name, "http", Status.HEALTHY)
+    made = add_check(name, check, Status.UNHEALTHY, message="m" * 200)
+    visitor = sign_in(Role.EDITOR, width=PHONE)
+
+    visitor.open(path.format(name=name, check=made.uid))
+
+    assert visitor.scroll_width() <= PHONE
+
+
+def test_a_check_keeps_its_name_beside_a_long_one_of_its_entity(sign_in: SignIn) -> None:
+    name = "e" * 63
+    add_fleet()
+    add_entity(name)
+    add_check(name, "http", Status.UNHEALTHY)
+    page = sign_in(Role.VIEWER, width=PHONE).open("/checks?q=eeee")
+
+    own = page.locator(".cell-pair span").last
+    expect(own).to_have_text("http")
+    assert own.evaluate("(it) => it.getBoundingClientRect().right <= it.closest('th').getBoundingClientRect().right")
+    assert own.evaluate("(it) => it.scrollWidth <= it.clientWidth")
+
+
+def test_a_filter_keeps_the_matrix(sign_in: SignIn) -> None:
+    add_fleet()
+    page = sign_in(Role.VIEWER).open("/?view=matrix")
+    page.locator("#filter-team").select_option("payments")
+
+    expect(page.locator(".cell")).to_have_count(2)
+    expect(page.get_by_role("link", name="Matrix")).to_have_attribute("aria-current", "true")
+    page.get_by_role("link", name="Table").click()
+    expect(page.locator("tbody tr")).to_have_count(2)
 
 
 def test_a_page_is_light(sign_in: SignIn) -> None:

@@ -10,9 +10,11 @@ from django.test.utils import CaptureQueriesContext
 
 from core.permissions import Role
 from entities.models import Entity
-from ops.dashboard.entity_listing import PAGE_SIZE
+from ops.dashboard.entity_listing import MAX_CELLS, PAGE_SIZE
+from ops.dashboard.problems import SHOWN_PROBLEMS
 from ops.dashboard.tiles import forget_tiles
-from tests.fleet import HOSTILE, REFUSED, add_fleet, show_signs_of_life
+from ops.signals.domain import Status
+from tests.fleet import HOSTILE, REFUSED, add_check, add_fleet, show_signs_of_life
 
 
 @pytest.fixture
@@ -100,6 +102,35 @@ def test_a_long_list_comes_in_pages(client: Client) -> None:
     assert (first.first, first.last, first.total) == (1, PAGE_SIZE, PAGE_SIZE + 7)
     assert len(second.rows) == 7
     assert second.next_url == ""
+
+
+def test_problems_after_the_first_are_folded_and_what_is_not_listed_is_counted(client: Client) -> None:
+    for number in range(SHOWN_PROBLEMS):
+        Entity.objects.create(uid=f"ent_{number}", name=f"job-{number:02}", kind="job")
+        add_check(f"job-{number:02}", "http", Status.UNHEALTHY, message="refused")
+
+    response = client.get("/")
+    content = " ".join(response.content.decode().split())
+
+    assert (len(response.context["problems"]), len(response.context["folded_problems"])) == (10, SHOWN_PROBLEMS - 10)
+    assert "<summary>43 more problems</summary>" in content
+    assert "3 more, none worse than those above" in content
+    assert client.get("/wall").context["wall"].more_problems == SHOWN_PROBLEMS + 3 - 29
+
+
+def test_the_matrix_says_of_each_team_how_many_have_no_cell(client: Client) -> None:
+    Entity.objects.bulk_create(Entity(uid=f"ent_{n}", name=f"host-{n:04}", kind="host") for n in range(MAX_CELLS + 193))
+
+    for path in ("/", "/entities"):
+        response = client.get(f"{path}?view=matrix")
+        groups = {group.title: group for group in response.context["listing"].groups}
+        content = response.content.decode()
+
+        assert content.count('class="cell"') == MAX_CELLS
+        assert (groups["payments"].count, groups["payments"].left_out) == (2, 0)
+        assert sum(group.left_out for group in groups.values()) == response.context["listing"].left_out == 200
+        assert f"+{groups['No team'].left_out}<span" in content
+        assert ">1,200</span>" in content  # counts are written with separators
 
 
 def test_an_empty_catalogue_invites_to_add_the_first_service(client_of: Callable[[Role], Client]) -> None:

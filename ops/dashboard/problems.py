@@ -1,7 +1,7 @@
 """What is wrong, causes first: an entity that merely suffers is told with its cause, not by itself."""
 
 import datetime as dt
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,13 +21,14 @@ DRAWN_PROBLEMS = 20
 """So many of them, the first, have their last results drawn."""
 SHOWN_REASONS = 3
 SHOWN_IMPACTS = 8
+_COLUMNS = ("id", "uid", "name", "team__name", "tier")
 _FAR = dt.datetime.max.replace(tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One entity in trouble, and those that suffer from it. ``can_run`` is false when all of its checks wait for
-    pings. ``strip`` is of the check that gives the first reason."""
+    """One entity in trouble, those that suffer from it, and whom it suffers from itself. ``can_run`` is false when all
+    of its checks wait for pings. ``strip`` is of the check that gives the first reason."""
 
     uid: str
     name: str
@@ -38,6 +39,8 @@ class Problem:
     more_reasons: int
     impacts: tuple[str, ...]
     impact_count: int
+    caused_by: tuple[str, ...]
+    cause_count: int
     team: str | None
     tier: int
     can_run: bool
@@ -46,6 +49,23 @@ class Problem:
     @property
     def more_impacts(self) -> int:
         return self.impact_count - len(self.impacts)
+
+    @property
+    def more_causes(self) -> int:
+        return self.cause_count - len(self.caused_by)
+
+
+class _Row(NamedTuple):
+    id: int
+    uid: str
+    name: str
+    team: str | None
+    tier: int
+
+
+class _Sufferer(NamedTuple):
+    name: str
+    tier: int
 
 
 class Problems(NamedTuple):
@@ -74,55 +94,66 @@ def list_problems(
     if not ids:
         return Problems([], 0)
     impacts = _list_impacts(statuses)
-    columns = ("id", "uid", "name", "team__name", "tier")
-    found = list(Entity.objects.filter(pk__in=ids).values_list(*columns, named=True))
+    found = [_Row(*row) for row in Entity.objects.filter(pk__in=ids).values_list(*_COLUMNS)]
     if only is not None:
         causes = {cause for pk in only if pk in statuses for cause in statuses[pk].caused_by}
         found = [row for row in found if row.id in only or row.name in causes]
-    rows = sorted(
-        found,
-        key=lambda row: (
-            -SEVERITY[statuses[row.id].status],
-            row.tier,
-            -len(impacts.get(row.name, ())),
-            statuses[row.id].since or _FAR,
-            row.name,
-        ),
-    )
-    total = len(rows)
-    rows = rows[:SHOWN_PROBLEMS]
+    found.sort(key=lambda row: _rank(row, statuses[row.id], impacts.get(row.name, ())))
+    rows = found[:SHOWN_PROBLEMS]
     strips = _draw_strips({row.id: failing_check(statuses[row.id]) for row in rows[:drawn]}, principal)
     probed = Check.objects.filter(entity_id__in=[row.id for row in rows], heartbeat=None)
     runnable = set(probed.order_by().values_list("entity_id", flat=True))
-    reasons = {row.id: fold_reasons(statuses[row.id].reasons) for row in rows}
     items = [
-        Problem(
-            uid=row.uid,
-            name=row.name,
-            status=statuses[row.id].status,
-            since=statuses[row.id].since,
-            reason=explain(statuses[row.id]),
-            reasons=reasons[row.id][:SHOWN_REASONS],
-            more_reasons=max(0, len(reasons[row.id]) - SHOWN_REASONS),
-            impacts=tuple(impacts.get(row.name, [])[:SHOWN_IMPACTS]),
-            impact_count=len(impacts.get(row.name, ())),
-            team=row.team__name,
-            tier=row.tier,
+        _describe(
+            row,
+            statuses[row.id],
+            impacts.get(row.name, ()),
             can_run=row.id in runnable,
             strip=strips.get(row.id),
         )
         for row in rows
     ]
-    return Problems(items, total)
+    return Problems(items, len(found))
 
 
-def _list_impacts(statuses: Mapping[int, EntityStatus]) -> dict[str, list[str]]:
-    """From the name of a cause to the sorted names of those that suffer from it."""
+def _rank(row: _Row, status: EntityStatus, sufferers: Sequence[_Sufferer]) -> tuple[object, ...]:
+    """A cause is as important as the most important of those that suffer from it, and comes before them."""
+    tier = min([row.tier, *(sufferer.tier for sufferer in sufferers)])
+    age = status.since or _FAR
+    return -SEVERITY[status.status], tier, bool(status.caused_by), -len(sufferers), age, row.name
+
+
+def _describe(
+    row: _Row, status: EntityStatus, sufferers: Sequence[_Sufferer], *, can_run: bool, strip: Strip | None
+) -> Problem:
+    reasons = fold_reasons(status.reasons)
+    return Problem(
+        uid=row.uid,
+        name=row.name,
+        status=status.status,
+        since=status.since,
+        reason=explain(status),
+        reasons=reasons[:SHOWN_REASONS],
+        more_reasons=max(0, len(reasons) - SHOWN_REASONS),
+        impacts=tuple(sufferer.name for sufferer in sufferers[:SHOWN_IMPACTS]),
+        impact_count=len(sufferers),
+        caused_by=status.caused_by[:SHOWN_IMPACTS],
+        cause_count=len(status.caused_by),
+        team=row.team,
+        tier=row.tier,
+        can_run=can_run,
+        strip=strip,
+    )
+
+
+def _list_impacts(statuses: Mapping[int, EntityStatus]) -> dict[str, list[_Sufferer]]:
+    """From the name of a cause to those that suffer from it, by name."""
     suffering = [pk for pk, status in statuses.items() if status.caused_by]
-    impacts: dict[str, list[str]] = {}
-    for pk, name in Entity.objects.filter(pk__in=suffering).order_by("name").values_list("pk", "name"):
+    impacts: dict[str, list[_Sufferer]] = {}
+    rows = Entity.objects.filter(pk__in=suffering).order_by("name")
+    for pk, name, tier in rows.values_list("pk", "name", "tier"):
         for cause in statuses[pk].caused_by:
-            impacts.setdefault(cause, []).append(name)
+            impacts.setdefault(cause, []).append(_Sufferer(name, tier))
     return impacts
 
 

@@ -1,5 +1,7 @@
 """How forms stand on the page."""
 
+import itertools
+
 import pytest
 from playwright.sync_api import expect
 
@@ -16,5 +18,5 @@ def test_fields_that_were_folded_away_stand_apart_like_the_others(path: str, sig
 
     boxes = [box for field in fields.all() if (box := field.bounding_box())]
 
-    gaps = {round(below["y"] - above["y"] - above["height"]) for above, below in zip(boxes, boxes[1:], strict=False)}
+    gaps = {round(below["y"] - above["y"] - above["height"]) for above, below in itertools.pairwise(boxes)}
     assert gaps == {16}

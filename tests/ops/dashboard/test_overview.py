@@ -52,6 +52,19 @@ def test_a_cause_carries_what_it_impacts_and_that_is_not_listed_again(client: Cl
     assert problems[0].reasons[0].message == REFUSED
 
 
+def test_a_cause_comes_before_what_fails_with_it_even_if_that_is_more_important(client: Client) -> None:
+    Entity.objects.filter(name="payments-db").update(tier=4)
+    add_check("payments-api", "ping", Status.UNHEALTHY, message="refused")
+
+    page = client.get("/")
+
+    assert [(problem.name, problem.caused_by) for problem in page.context["problems"]][:2] == [
+        ("payments-db", ()),
+        ("payments-api", ("payments-db",)),
+    ]
+    assert 'needs <a href="/entities/payments-db">' in page.content.decode()
+
+
 def test_hostile_text_is_escaped(client: Client) -> None:
     for path in ("/", "/entities/payments-db", "/entities/search", "/checks"):
         content = client.get(path).content.decode()

@@ -28,8 +28,9 @@ from ops.health.conditions import Condition, parse_condition
 from ops.health.conditions.tree import TIMES
 from ops.health.definition import CheckDefinition, keep_secrets, mask_document, parse_check
 from ops.health.domain import Thresholds
-from ops.health.engine.definitions import PreparedCheck
-from ops.health.engine.judging import EngineFault, Seen, judge
+from ops.health.engine.definitions import PreparedCheck, ask_kind
+from ops.health.engine.judging import Seen, judge
+from ops.health.engine.probing import crashed
 from ops.health.engine.tracing import probe_trace
 from ops.health.models import Check
 from ops.health.selectors.members import member_standings
@@ -136,6 +137,7 @@ def _prepare(definition: CheckDefinition, *, entity_name: str) -> PreparedCheck:
         upside_down=common.upside_down,
         conditions=parse(common.conditions or kind.default_conditions),
         degraded_conditions=parse(common.degraded_conditions),
+        **ask_kind(kind, definition.config),
     )
 
 
@@ -181,7 +183,7 @@ async def _probe(check: PreparedCheck, seconds: float, standings: Mapping[str, M
         return failed
     except Exception as error:
         log.exception("health.trial_crashed", kind=check.kind_name)
-        return EngineFault(f"the probe itself failed: {type(error).__name__}")
+        return crashed(error)
 
 
 def _as_cut_short(seen: Seen) -> Seen:

@@ -1,7 +1,6 @@
 """From what a probe saw to an outcome and its reason: no database, no clock."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import structlog
@@ -20,7 +19,8 @@ log = structlog.get_logger(__name__)
 
 
 class Judgement(NamedTuple):
-    """``phase`` is where it failed: a probe's phase, or ``condition``, ``slow``, ``upside_down``, ``engine``.
+    """``phase`` is where it failed: a probe's phase, or ``condition``, ``slow``, ``upside_down``, ``crash``; ``engine``
+    is a failure of our own that says nothing at all.
 
     ``excerpt`` is the beginning of the answer, of an outcome that is not healthy.
     """
@@ -35,16 +35,12 @@ class Judgement(NamedTuple):
         """Nothing was learned, not even that nothing can be known."""
         return self.phase == "engine"
 
-
-@dataclass(frozen=True, slots=True)
-class EngineFault:
-    """Nothing was learned about the target: the platform itself failed."""
-
-    message: str
-    duration_us: int = 0
+    @property
+    def tells_of_target(self) -> bool:
+        return self.phase not in {"engine", "crash"}
 
 
-type Seen = Observation | ProbeFailed | EngineFault
+type Seen = Observation | ProbeFailed
 
 
 def judge(check: PreparedCheck, seen: Seen) -> Judgement:
@@ -58,25 +54,22 @@ def judge(check: PreparedCheck, seen: Seen) -> Judgement:
         judgement = _judge(check, seen)
         if check.upside_down:
             judgement = _turn_upside_down(judgement)
-        if judgement.outcome is Status.HEALTHY or isinstance(seen, EngineFault):
+        if judgement.outcome is Status.HEALTHY:
             return judgement
         excerpt = _excerpt_of(seen, check.secrets)
         return judgement._replace(message=_hide(judgement.message, check.secrets), excerpt=excerpt)
     except Exception as error:
         log.exception("health.judging_failed", check=check.uid, kind=check.kind_name)
         report_error(error, transaction="health.judging")
-        return Judgement(Status.UNKNOWN, f"judging failed: {type(error).__name__}", "engine")
+        return Judgement(Status.UNKNOWN, f"judging failed: {type(error).__name__}", "crash")
     finally:
         if isinstance(seen, Observation):
             seen.values.pop("BODY", None)
 
 
 def _judge(check: PreparedCheck, seen: Seen) -> Judgement:
-    match seen:
-        case EngineFault():
-            return Judgement(Status.UNKNOWN, clean_text(seen.message), "engine")
-        case ProbeFailed():
-            return Judgement(seen.outcome, clean_text(seen.message), seen.phase)
+    if isinstance(seen, ProbeFailed):
+        return Judgement(seen.outcome, clean_text(seen.message), seen.phase)
     judged, finding = _judge_observation(check, seen), seen.finding
     if finding is not None and finding.outcome >= judged.outcome:
         return Judgement(finding.outcome, clean_text(finding.message), finding.phase)

@@ -16,7 +16,7 @@ from ops.health.checks.kind import CheckContext, MemberStanding
 from ops.health.domain import Runs, find_overdue_run
 from ops.health.engine.claim import Claim
 from ops.health.engine.definitions import PreparedCheck
-from ops.health.engine.judging import EngineFault, Seen
+from ops.health.engine.judging import Seen
 from ops.health.engine.tracing import probe_trace
 from ops.probing.guarding import Leave, Refusal
 from ops.probing.loop import ProbeLoop
@@ -75,19 +75,17 @@ class Prober(ProbeLoop[Job, Attempt]):
             status = Status.UNKNOWN if refusal.by_operator else Status.UNHEALTHY
             return _attempt_of(job, ProbeFailed("circuit", refusal.message, outcome=status), started)
         with probe_trace(job.check) as probe:
-            context = CheckContext(
-                job.timeout_seconds, self._policy, probe.traceparent, job.standings, job.overdue_run_ms
-            )
-            seen = await self._probe(job, context)
+            seen = await self._probe(job, probe.traceparent)
             if isinstance(seen, ProbeFailed):
                 probe.fail(seen.message)
         return _attempt_of(job, seen, started, probe.trace_id)
 
-    async def _probe(self, job: Job, context: CheckContext) -> Seen:
+    async def _probe(self, job: Job, traceparent: str) -> Seen:
         check = job.check
         if check.kind is None or check.defect:
-            return EngineFault(check.defect)
+            return ProbeFailed("defect", check.defect, outcome=Status.UNKNOWN)
         try:
+            context = CheckContext(job.timeout_seconds, self._policy, traceparent, job.standings, job.overdue_run_ms)
             return await check.kind.probe(check.config, context)
         except ProbeFailed as failed:
             return failed
@@ -98,7 +96,12 @@ class Prober(ProbeLoop[Job, Attempt]):
         except Exception as error:
             log.exception("health.probe_crashed", check=check.uid, kind=check.kind_name)
             report_error(error, transaction="health.probe")
-            return EngineFault(f"the probe itself failed: {type(error).__name__}")
+            return crashed(error)
+
+
+def crashed(error: Exception) -> ProbeFailed:
+    """A bug of ours says nothing of the target, and is told at once: the next probe would end the same way."""
+    return ProbeFailed("crash", f"the probe itself failed: {type(error).__name__}", outcome=Status.UNKNOWN)
 
 
 def _attempt_of(job: Job, seen: Seen, started: float, trace_id: str = "") -> Attempt:

@@ -24,12 +24,12 @@ from core.errors import Conflict, NotFound, RateLimited
 from core.permissions import Permission, Principal
 from entities.selectors import find_entity
 from ops.health.checks.kind import CheckContext, MemberStanding
-from ops.health.conditions import Condition, parse_condition
+from ops.health.conditions import Condition, Effort, parse_condition
 from ops.health.conditions.tree import TIMES
 from ops.health.definition import CheckDefinition, keep_secrets, mask_document, parse_check
 from ops.health.domain import Thresholds
 from ops.health.engine.definitions import PreparedCheck, ask_kind
-from ops.health.engine.judging import Seen, judge
+from ops.health.engine.judging import Seen, Verdicts, evaluate, judge
 from ops.health.engine.probing import crashed
 from ops.health.engine.tracing import probe_trace
 from ops.health.models import Check
@@ -47,6 +47,8 @@ TRIALS_AT_ONCE = 3
 """In each web process; it serves eight requests at once by default."""
 EXCERPT_LENGTH = 2_000
 RETRY_AFTER_SECONDS = 3
+EFFORT_SECONDS = 0.1
+"""Of the processor, to evaluate the conditions and again to show what they saw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,21 +198,26 @@ def _as_cut_short(seen: Seen) -> Seen:
 def _report(check: PreparedCheck, seen: Seen) -> Trial:
     values: dict[str, str] = {}
     phases: dict[str, float] = {}
+    verdicts: Verdicts | None = None
     conditions: tuple[ConditionTrial, ...] = ()
     if isinstance(seen, Observation):
-        seen.values["RESPONSE_TIME"] = seen.duration_us / 1_000
+        verdicts = evaluate(check, seen, seconds=EFFORT_SECONDS)
         values = {name: _show(name, value) for name, value in seen.values.items()}
         phases = {name: seconds for name, seconds in seen.phases.items() if seconds > 0}
-        conditions = (*_try(check.conditions, seen), *_try(check.degraded_conditions, seen, degrades=True))
-    judgement = judge(check, seen)
+        conditions = tuple(_tried(check, seen, verdicts))
+    judgement = judge(check, seen, verdicts)
     return Trial(judgement.outcome, judgement.message, judgement.phase, seen.duration_us, phases, values, conditions)
 
 
-def _try(conditions: tuple[Condition, ...], seen: Observation, *, degrades: bool = False) -> tuple[ConditionTrial, ...]:
-    return tuple(
-        ConditionTrial(item.text, clean_text(item.show(seen.values)), item.evaluate(seen.values).ok, degrades)
-        for item in conditions
-    )
+def _tried(check: PreparedCheck, seen: Observation, verdicts: Verdicts) -> Iterator[ConditionTrial]:
+    effort = Effort(EFFORT_SECONDS)
+    for items, found, degrades in (
+        (check.conditions, verdicts.required, False),
+        (check.degraded_conditions, verdicts.degraded, True),
+    ):
+        for item, verdict in zip(items, found, strict=True):
+            shown = item.show(seen.values, effort) if verdict.ok else verdict.text
+            yield ConditionTrial(item.text, clean_text(shown), verdict.ok, degrades)
 
 
 def _show(name: str, value: object) -> str:

@@ -8,6 +8,7 @@ import structlog
 from core.durations import describe_duration_ms
 from core.redaction import REDACTED
 from core.telemetry.error_reports import report_error
+from ops.health.conditions import Effort, Verdict
 from ops.health.domain import turned_upside_down
 from ops.health.engine.definitions import PreparedCheck
 from ops.probing.body import Body
@@ -16,6 +17,10 @@ from ops.probing.probe import Observation, ProbeFailed
 from ops.signals.domain import Status
 
 log = structlog.get_logger(__name__)
+
+SMALL_BYTES = 16_384
+SMALL_SECONDS, LARGE_SECONDS = 0.05, 0.25
+"""Of the processor, for all conditions of one answer; three of them over a mebibyte of JSON take 0.03."""
 
 
 class Judgement(NamedTuple):
@@ -43,7 +48,33 @@ class Judgement(NamedTuple):
 type Seen = Observation | ProbeFailed
 
 
-def judge(check: PreparedCheck, seen: Seen) -> Judgement:
+class Verdicts(NamedTuple):
+    """Of the conditions of a check, and of those that degrade it."""
+
+    required: Sequence[Verdict]
+    degraded: Sequence[Verdict]
+
+
+def is_large(seen: Seen) -> bool:
+    """An answer that is judged in a thread of its own: it may take as long as ``LARGE_SECONDS``."""
+    return (
+        isinstance(seen, Observation)
+        and isinstance(body := seen.values.get("BODY"), Body)
+        and len(body.data) > SMALL_BYTES
+    )
+
+
+def evaluate(check: PreparedCheck, seen: Observation, *, seconds: float) -> Verdicts:
+    """Every condition, where ``judge`` needs no more than to know the outcome."""
+    effort = Effort(seconds)
+    seen.values["RESPONSE_TIME"] = seen.duration_us / 1_000
+    return Verdicts(
+        [item.evaluate(seen.values, effort) for item in check.conditions],
+        [item.evaluate(seen.values, effort) for item in check.degraded_conditions],
+    )
+
+
+def judge(check: PreparedCheck, seen: Seen, verdicts: Verdicts | None = None) -> Judgement:
     """Unhealthy when the probe or a condition failed, degraded when a softer condition or the time limit did.
 
     Of a check that is upside down it is the other way round.
@@ -51,7 +82,7 @@ def judge(check: PreparedCheck, seen: Seen) -> Judgement:
     The body is let go: only conditions ask for it, and results wait for their group.
     """
     try:
-        judgement = _judge(check, seen)
+        judgement = _judge(check, seen, verdicts)
         if check.upside_down:
             judgement = _turn_upside_down(judgement)
         if judgement.outcome is Status.HEALTHY:
@@ -67,25 +98,23 @@ def judge(check: PreparedCheck, seen: Seen) -> Judgement:
             seen.values.pop("BODY", None)
 
 
-def _judge(check: PreparedCheck, seen: Seen) -> Judgement:
+def _judge(check: PreparedCheck, seen: Seen, verdicts: Verdicts | None) -> Judgement:
     if isinstance(seen, ProbeFailed):
         return Judgement(seen.outcome, clean_text(seen.message), seen.phase)
-    judged, finding = _judge_observation(check, seen), seen.finding
+    judged, finding = _judge_observation(check, seen, verdicts), seen.finding
     if finding is not None and finding.outcome >= judged.outcome:
         return Judgement(finding.outcome, clean_text(finding.message), finding.phase)
     return judged
 
 
-def _judge_observation(check: PreparedCheck, seen: Observation) -> Judgement:
-    values = seen.values
+def _judge_observation(check: PreparedCheck, seen: Observation, verdicts: Verdicts | None) -> Judgement:
+    values, effort = seen.values, Effort(LARGE_SECONDS if is_large(seen) else SMALL_SECONDS)
     values["RESPONSE_TIME"] = seen.duration_us / 1_000
-    failed = [verdict.text for verdict in (item.evaluate(values) for item in check.conditions) if not verdict.ok]
-    if failed:
+    required = verdicts.required if verdicts else (item.evaluate(values, effort) for item in check.conditions)
+    if failed := [verdict.text for verdict in required if not verdict.ok]:
         return Judgement(Status.UNHEALTHY, clean_text("; ".join(failed)), "condition")
-    failed = [
-        verdict.text for verdict in (item.evaluate(values) for item in check.degraded_conditions) if not verdict.ok
-    ]
-    if failed:
+    degraded = verdicts.degraded if verdicts else (item.evaluate(values, effort) for item in check.degraded_conditions)
+    if failed := [verdict.text for verdict in degraded if not verdict.ok]:
         return Judgement(Status.DEGRADED, clean_text("; ".join(failed)), "condition")
     limit = check.degraded_above_us
     if limit is not None and seen.duration_us > limit:

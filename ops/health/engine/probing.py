@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -16,7 +17,7 @@ from ops.health.checks.kind import CheckContext, MemberStanding
 from ops.health.domain import Runs, find_overdue_run
 from ops.health.engine.claim import Claim
 from ops.health.engine.definitions import PreparedCheck
-from ops.health.engine.judging import Seen
+from ops.health.engine.judging import Judgement, Seen, is_large, judge
 from ops.health.engine.tracing import probe_trace
 from ops.probing.guarding import Leave, Refusal
 from ops.probing.loop import ProbeLoop
@@ -24,6 +25,9 @@ from ops.probing.probe import ProbeFailed
 from ops.signals.domain import Status
 
 log = structlog.get_logger(__name__)
+
+_judging = ThreadPoolExecutor(2, thread_name_prefix="judging")
+"""Large answers are judged here: neither the probes nor the claims of other checks wait for them."""
 
 
 @dataclass(eq=False, slots=True)
@@ -55,13 +59,17 @@ class Job:
 
 
 class Attempt(NamedTuple):
-    """What came of a job. ``late_ms`` is from its slot to its start; ``ended_ms`` by the clock of its claim."""
+    """What came of a job. ``late_ms`` is from its slot to its start; ``ended_ms`` by the clock of its claim.
+
+    ``judgement`` is that of a large answer; the others are judged by whoever collects them.
+    """
 
     job: Job
     seen: Seen
     late_ms: int
     ended_ms: int
     trace_id: str
+    judgement: Judgement | None = None
 
 
 class Prober(ProbeLoop[Job, Attempt]):
@@ -78,7 +86,16 @@ class Prober(ProbeLoop[Job, Attempt]):
             seen = await self._probe(job, probe.traceparent)
             if isinstance(seen, ProbeFailed):
                 probe.fail(seen.message)
-        return _attempt_of(job, seen, started, probe.trace_id)
+        attempt = _attempt_of(job, seen, started, probe.trace_id)
+        return attempt._replace(judgement=await self._judge_apart(job, seen)) if is_large(seen) else attempt
+
+    async def _judge_apart(self, job: Job, seen: Seen) -> Judgement:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(_judging, judge, job.check, seen)
+        except asyncio.CancelledError:
+            if self.is_abandoned(job):
+                raise
+            return Judgement(Status.UNKNOWN, "the answer was not judged in time", "engine")
 
     async def _probe(self, job: Job, traceparent: str) -> Seen:
         check = job.check

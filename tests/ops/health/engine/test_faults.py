@@ -1,6 +1,7 @@
 """What cannot be probed, and probes that crash: each is a result that says so, and harms no other check."""
 
 import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,9 @@ from core.egress import Endpoint
 from core.permissions import Principal
 from ops.health.checks import KINDS
 from ops.health.checks.tcp import TcpKind
+from ops.health.engine import judging, probing
 from ops.health.engine.breakers import EngineBreakers
+from ops.health.engine.judging import Judgement, judge
 from ops.health.engine.spine import Engine
 from ops.health.models import Check, CheckState
 from ops.health.selectors.checks import check_row
@@ -71,6 +74,28 @@ def test_a_host_that_was_stored_under_a_milder_rule_is_unhealthy_in_words(
     state = state_of(check)
     assert state.status == Status.UNHEALTHY
     assert state.last_message.endswith(("is not a host name or an address", "does not resolve"))
+
+
+def test_a_large_answer_is_judged_apart_and_within_its_effort(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = []
+
+    def judge_here(*arguments: Any) -> Judgement:
+        threads.append(threading.current_thread().name)
+        return judge(*arguments)
+
+    monkeypatch.setattr(probing, "judge", judge_here)
+    monkeypatch.setattr(judging, "LARGE_SECONDS", 0.02)
+    costly = f"[BODY] == pat(*{'a?' * 49}b*)"
+    with run_target(answer(body=b"a" * 1_000_000)) as large:
+        check = make_http_check(large.url, conditions=[costly] * 50)
+        fine = make_http_check(large.url, conditions=["len([BODY]) == 1000000"])
+
+        engine.run_due_checks()
+
+    assert state_of(fine).status == Status.HEALTHY
+    assert state_of(check).last_message.startswith(f"{costly} (not judged: ")
+    assert len(threads) == 2
+    assert all(name.startswith("judging") for name in threads)
 
 
 class _CrashingKind(TcpKind):

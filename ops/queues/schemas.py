@@ -3,8 +3,9 @@
 import datetime as dt
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from core.clock import Moment
 from core.pagination import CURSOR_MAX_LENGTH
 from core.text import Line
 from entities.definition import Name
@@ -69,8 +70,8 @@ class QueueQuery(OwnerQuery):
 class SampleQuery(BaseModel):
     """``since`` is included, ``until`` is not; both need an offset from UTC. Unless given, the last hour."""
 
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
 
 
 class PeekQuery(BaseModel):

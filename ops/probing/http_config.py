@@ -24,6 +24,7 @@ from core.egress import Endpoint
 from core.redaction import REDACTED, is_secret_name, redact
 from core.secrets import MASK, mask_sealed
 from core.text import is_stored, spelled
+from core.validation import wrong_field
 from ops.probing.config import KindConfig
 from ops.probing.fields import Secret, open_secret, write_secret
 from ops.probing.hosts import clean_host
@@ -146,12 +147,14 @@ class RequestConfig(KindConfig):
     @model_validator(mode="after")
     def _signs_in_once(self) -> Self:
         if (self.basic_user is None) != (self.basic_password is None):
-            raise ValueError("basic_user and basic_password belong together")
+            missing = "basic_user" if self.basic_user is None else "basic_password"
+            raise wrong_field(missing, "user and password belong together")
         ways = [self.basic_user, self.bearer_token, *(name for name in self.headers if name.lower() == "authorization")]
         if sum(way is not None for way in ways) > 1:
-            raise ValueError("give one of basic_user, bearer_token and the header Authorization")
+            field = "bearer_token" if self.bearer_token is not None else "basic_user"
+            raise wrong_field(field, "give one of user with password, bearer token and the header Authorization")
         if self.bearer_token is not None and not _HEADER_VALUE.fullmatch(_plain(self.bearer_token)):
-            raise ValueError("bearer_token is not what a header can carry")
+            raise wrong_field("bearer_token", "must be printable ASCII, as headers carry it")
         return self
 
     @classmethod

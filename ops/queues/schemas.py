@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from core.clock import Moment
 from core.pagination import CURSOR_MAX_LENGTH
 from core.text import Line
+from core.validation import wrong_field
 from entities.definition import Name
 from entities.schemas import OwnerQuery
 from ops.probing.described import describe_kinds
@@ -101,9 +102,9 @@ class DeadBody(BaseModel):
     @model_validator(mode="after")
     def _names_them_in_one_way(self) -> Self:
         if self.all == bool(self.keys):
-            raise ValueError("give keys, or all")
+            raise wrong_field("keys", "give keys, or all")
         if self.contains and not self.all:
-            raise ValueError("contains goes with all")
+            raise wrong_field("contains", "goes with all")
         return self
 
 

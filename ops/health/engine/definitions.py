@@ -80,8 +80,7 @@ def prepare_check(row: Check) -> PreparedCheck:
     except ConditionSyntaxError as error:
         parts["defect"] = f"a condition is not valid: {error.message}"
     except ValidationError as error:
-        first = field_errors(error)[0]
-        parts["defect"] = f"{first.field}: {first.message}"
+        parts["defect"] = str(field_errors(error)[0])
     except ValueError as error:
         parts["defect"] = str(error)
     except Exception as error:

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from core.egress import Endpoint
 from core.text import Line, Text, is_stored
+from core.validation import wrong_field
 from ops.probing.attempt import Attempt, attempt
 from ops.probing.config import KindConfig, Presentation
 from ops.probing.fields import Host, Port, Secret
@@ -67,9 +68,9 @@ class SqlConfig(KindConfig):
     @model_validator(mode="after")
     def _names_its_database(self) -> Self:
         if self.engine == "postgresql" and (self.host is None or self.path is not None):
-            raise ValueError("postgresql takes a host, and no path")
+            raise wrong_field("host" if self.host is None else "path", "postgresql takes a host, and no path")
         if self.engine == "sqlite" and (self.path is None or self.host is not None):
-            raise ValueError("sqlite takes a path, and no host")
+            raise wrong_field("path" if self.path is None else "host", "sqlite takes a path, and no host")
         return self
 
     @property

@@ -182,6 +182,10 @@ class RequestConfig(KindConfig):
         return tuple(lines)
 
     @property
+    def protection(self) -> int:
+        return 1 + self.verify_tls if self.url.startswith("https:") else 0
+
+    @property
     def request(self) -> Request:
         return Request(self.url, "GET", self.header_lines, None, self.verify_tls)
 

@@ -54,6 +54,10 @@ class CeleryConfig(KindConfig):
             raise wrong_field("password", "a user name needs a password")
         return self
 
+    @property
+    def protection(self) -> int:
+        return 1 + self.verify_tls if self.tls else 0
+
 
 class CeleryKind:
     name: ClassVar[str] = "celery"

@@ -43,6 +43,10 @@ class RedisConfig(KindConfig):
             raise wrong_field("password", "a user name needs a password")
         return self
 
+    @property
+    def protection(self) -> int:
+        return 1 + self.verify_tls if self.tls else 0
+
 
 class RedisKind:
     name: ClassVar[str] = "redis"

@@ -67,6 +67,10 @@ class RedisServerConfig(KindConfig):
             raise wrong_field("password", "a user name needs a password")
         return self
 
+    @property
+    def protection(self) -> int:
+        return 1 + self.verify_tls if self.url.startswith("rediss:") else 0
+
     @classmethod
     def masked(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
         """What was stored or typed before a URL with a password was refused is hidden too."""

@@ -12,7 +12,7 @@ from core.validation import wrong_field
 from ops.probing.attempt import Attempt, attempt
 from ops.probing.config import KindConfig, Presentation
 from ops.probing.fields import Host, Port, Secret
-from ops.probing.postgres_session import PostgresServer, SslMode, describe_database_error, read_only
+from ops.probing.postgres_session import SSL_MODES, PostgresServer, SslMode, describe_database_error, read_only
 from ops.probing.probe import ProbeContext, ProbeFailed
 from ops.probing.reading_query import Engine, check_reading_query
 from ops.queues.sources.source import Reading
@@ -72,6 +72,10 @@ class SqlConfig(KindConfig):
         if self.engine == "sqlite" and (self.path is None or self.host is not None):
             raise wrong_field("path" if self.path is None else "host", "sqlite takes a path, and no host")
         return self
+
+    @property
+    def protection(self) -> int:
+        return SSL_MODES.index(self.tls)
 
     @property
     def server(self) -> PostgresServer:

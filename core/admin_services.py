@@ -83,6 +83,6 @@ def show_error(form: forms.Form | ModelForm, error: QuarterdeckError) -> None:
         if name in form.fields:
             form.add_error(name, f"{rest}: {wrong.message}" if rest else wrong.message)
         else:
-            form.add_error(None, f"{wrong.field}: {wrong.message}")
+            form.add_error(None, str(wrong))
     if not error.errors:
         form.add_error(None, error.message)

@@ -56,7 +56,7 @@ def _field_path(location: tuple[str | int, ...]) -> str:
     source, *path = location
     if source == "body":
         path = path[1:]
-    return ".".join(str(part) for part in path) or str(source)
+    return ".".join(str(part) for part in path)
 
 
 @api.exception_handler(HttpError)

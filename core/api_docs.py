@@ -31,7 +31,10 @@ PROBLEM_SCHEMA: dict[str, Any] = {
             "items": {
                 "type": "object",
                 "required": ["field", "message"],
-                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+                "properties": {
+                    "field": {"type": "string", "description": "A dotted path; empty for the whole input."},
+                    "message": {"type": "string"},
+                },
             },
         },
         "request_id": {"type": "string"},

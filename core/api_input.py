@@ -26,14 +26,12 @@ class JsonParser(Parser):
 
 def _check(value: Any, path: tuple[str, ...]) -> None:
     if len(path) > DEPTH_MAX:
-        raise ValidationFailed(
-            "The body is nested too deeply", errors=(FieldError("body", f"over {DEPTH_MAX} levels"),)
-        )
+        raise ValidationFailed("The body is nested too deeply", errors=(FieldError("", f"over {DEPTH_MAX} levels"),))
     if isinstance(value, str):
         if "\0" in value:
             raise ValidationFailed(
                 "NUL characters are not allowed",
-                errors=(FieldError(".".join(path) or "body", "holds a NUL character"),),
+                errors=(FieldError(".".join(path), "holds a NUL character"),),
             )
     elif isinstance(value, dict):
         for key, item in value.items():

@@ -7,8 +7,22 @@ several hosts agree; SQLite lives on one host and uses that host's clock.
 
 import datetime as dt
 import time
+from typing import Annotated
 
 from django.db import connection
+from pydantic import AfterValidator, AwareDatetime
+
+_FIRST, _LAST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC), dt.datetime.max.replace(tzinfo=dt.UTC)
+
+
+def _check_moment(value: dt.datetime) -> dt.datetime:
+    if not _FIRST <= value <= _LAST:
+        raise ValueError("must lie between 1970 and 9999, in UTC")
+    return value
+
+
+type Moment = Annotated[AwareDatetime, AfterValidator(_check_moment)]
+"""A moment that somebody sends, with its offset from UTC: one that can be counted from, and told in UTC."""
 
 
 def now_ms() -> int:

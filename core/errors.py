@@ -9,10 +9,17 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong with one field of the input; ``field`` is a dotted path such as ``checks.0.url``."""
+    """What is wrong with a field of the input: its dotted path, such as ``checks.0.url``; an empty one is the whole."""
 
     field: str
     message: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message}" if self.field else self.message
+
+    def below(self, path: str) -> "FieldError":
+        """The same error of an input that is itself at that path."""
+        return FieldError(f"{path}.{self.field}" if self.field else path, self.message)
 
 
 class QuarterdeckError(Exception):

@@ -126,7 +126,7 @@ def fill(
         if name in known:
             by_field.setdefault(name, []).append(_within(known[name], rest) + error.message)
         else:
-            loose.append(f"{error.field}: {error.message}")
+            loose.append(str(error))
     if message and not by_field and not loose:
         loose.append(message)
     return FilledForm(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticCustomError
 
 from core.errors import FieldError, ValidationFailed
 
@@ -14,7 +15,7 @@ ERRORS_SHOWN = 50
 
 def field_errors(error: ValidationError) -> tuple[FieldError, ...]:
     return tuple(
-        FieldError(field=".".join(str(part) for part in item["loc"]) or "body", message=message_of(item))
+        FieldError(field=".".join(str(part) for part in item["loc"]), message=message_of(item))
         for item in error.errors(include_url=False)[:ERRORS_SHOWN]
     )
 
@@ -52,6 +53,12 @@ def _length_message(item: Mapping[str, Any]) -> str:
 def _is_large_whole(value: object) -> bool:
     """A whole number over 64 bits is a float by the time that it was read as JSON."""
     return isinstance(value, float) and value.is_integer() and abs(value) >= 2**63
+
+
+def wrong_field(field: str, message: str) -> ValidationError:
+    """For a rule over several fields to raise: an error of the one that is to be mended."""
+    error = PydanticCustomError("value_error", "{words}", {"words": message})
+    return ValidationError.from_exception_data("", [{"type": error, "loc": (field,), "input": None}])
 
 
 def parse_model[M: BaseModel](model: type[M], data: Mapping[str, Any]) -> M:

@@ -130,7 +130,7 @@ def _read_section(
 
 def split_field(field: str) -> FieldPath:
     """A dotted path of an error as a path into the file."""
-    return tuple(int(part) if part.isdigit() else part for part in field.split(".") if part not in {"body", "[key]"})
+    return tuple(int(part) if part.isdigit() else part for part in field.split(".") if part not in {"", "[key]"})
 
 
 def _named_twice[D: BaseModel](entries: Sequence[Entry[D]], what: str) -> list[FieldError]:

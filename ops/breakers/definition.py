@@ -73,8 +73,7 @@ def running_config(source: BreakerSource) -> tuple[BreakerSourceKind, KindConfig
     try:
         return kind, kind.Config.model_validate(source.config, context={"open": open_sealed, STORED: True})
     except ValidationError as error:
-        first = field_errors(error)[0]
-        raise ValueError(f"{first.field}: {first.message}") from None
+        raise ValueError(str(field_errors(error)[0])) from None
 
 
 def actions_of(source: BreakerSource) -> frozenset[Action]:

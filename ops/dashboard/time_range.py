@@ -87,4 +87,4 @@ def _moment(value: str) -> int | None:
         moment = dt.datetime.fromisoformat(value)
     except ValueError:
         return None
-    return to_ms(moment) if moment.tzinfo is not None else None
+    return max(0, to_ms(moment)) if moment.tzinfo is not None else None

@@ -32,7 +32,7 @@ class ConfigField(forms.CharField):
         try:
             config = parse_yaml(super().to_python(value) or "", file="line").value
         except ValidationFailed as error:
-            raise forms.ValidationError([f"{wrong.field}: {wrong.message}" for wrong in error.errors]) from None
+            raise forms.ValidationError([str(wrong) for wrong in error.errors]) from None
         if config is not None and not isinstance(config, dict):
             raise forms.ValidationError("expected one field: value a line")
         return config or {}
@@ -114,7 +114,7 @@ class DefinitionForm(ServiceForm):
 
     def _beside_a_field(self, wrong: FieldError) -> FieldError:
         known = wrong.field.partition(".")[0] in self.fields
-        return wrong if known else FieldError("config", f"{wrong.field}: {wrong.message}")
+        return wrong if known else FieldError("config", str(wrong))
 
 
 class WholeForm(DefinitionForm):

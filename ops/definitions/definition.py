@@ -166,7 +166,7 @@ class Definitions[C: Named, K: Kind, R: Defined]:
                 definition = self.parse({str(key): value for key, value in data.items()})
                 definition = self.keep_secrets(definition, stored.get(definition.name))
             except ValidationFailed as error:
-                errors += [FieldError(f"{index}.{wrong.field}", wrong.message) for wrong in error.errors]
+                errors += [wrong.below(str(index)) for wrong in error.errors]
                 continue
             if any(definition.name == other.name for other in definitions):
                 taken = f"the entity has another {self.noun} named {definition.name!r}"

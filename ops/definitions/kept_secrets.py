@@ -22,8 +22,8 @@ type Path = tuple[str, ...]
 def fill_secrets[C: KindConfig](config: C, stored: KindConfig | None, *, same_targets: bool) -> C:
     """The fields with the stored secret wherever they have the mask. ``stored`` is None where nothing is kept.
 
-    Raises ``ValidationFailed`` where nothing is stored that the mask could stand for, and unless ``same_targets``:
-    who may not read a secret may not send it elsewhere either.
+    Raises ``ValidationFailed`` where nothing is stored that the mask could stand for, unless ``same_targets``, and for
+    a way that is less protected: who may not read a secret may send it neither elsewhere nor where it can be read.
     """
     masked = [path for path, secret in list_secrets(config) if secret.get_secret_value() == MASK]
     if not masked:
@@ -34,6 +34,9 @@ def fill_secrets[C: KindConfig](config: C, stored: KindConfig | None, *, same_ta
         raise ValidationFailed(SUMMARY, errors=tuple(FieldError(".".join(path), text) for path in missing))
     if not same_targets:
         text = "write the secret again: it would go to another target than the one that it was stored for"
+        raise ValidationFailed(SUMMARY, errors=tuple(FieldError(".".join(path), text) for path in masked))
+    if stored is not None and config.protection < stored.protection:
+        text = "write the secret again: it would be less protected on its way than it was stored for"
         raise ValidationFailed(SUMMARY, errors=tuple(FieldError(".".join(path), text) for path in masked))
     values = {name: getattr(config, name) for name in {path[0] for path in masked}}
     return config.model_copy(update=_filled(values, known, ()))

@@ -56,7 +56,7 @@ def try_once[C: Named, K: Kind, R: Defined, T](
         except Exception as error:
             log.exception("probing.trial_crashed", kind=definition.kind.name)
             message = f"the look itself failed: {type(error).__name__}"
-            raise ProbeFailed("engine", message, outcome=Status.UNKNOWN) from None
+            raise ProbeFailed("crash", message, outcome=Status.UNKNOWN) from None
 
     with turn():
         with transaction.atomic():

@@ -4,8 +4,9 @@ import datetime as dt
 from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from core.clock import Moment
 from core.pagination import CURSOR_MAX_LENGTH
 from core.text import Line
 from entities.definition import Name
@@ -135,7 +136,7 @@ class ResolveBody(_Body):
 
 
 class MuteBody(_Body):
-    until: AwareDatetime | None = None
+    until: Moment | None = None
     per_hour: Annotated[int, Field(ge=1, le=PER_MINUTE_MAX, strict=True)] | None = Field(
         default=None, description="It is open again once so many events came in an hour."
     )

@@ -3,9 +3,9 @@
 import datetime as dt
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
-from core.clock import from_ms
+from core.clock import Moment, from_ms
 from ops.health.selectors.history import DayUptime, LatencySeries, StateInterval
 from ops.health.totals import Totals
 
@@ -19,8 +19,8 @@ POINTS_MAX = 1_000
 class PeriodQuery(BaseModel):
     """``since`` is included, ``until`` is not; both need an offset from UTC."""
 
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
 
 
 class SeriesQuery(PeriodQuery):

@@ -3,8 +3,9 @@
 import datetime as dt
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from core.clock import Moment
 from core.pagination import CURSOR_MAX_LENGTH, Page
 from core.text import Line
 from entities.definition import Name
@@ -82,8 +83,8 @@ class CheckQuery(OwnerQuery):
 class ResultQuery(BaseModel):
     """``since`` is included, ``until`` is not; both need an offset from UTC."""
 
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     cursor: Cursor = None
     limit: Limit = LIMIT_DEFAULT
 

@@ -1,18 +1,18 @@
 """Try a check before it is saved: one probe from the web process, judged as the engine would."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from core.durations import describe_duration_ms
 from core.permissions import Principal
 from ops.definitions.trials import try_once
 from ops.health.checks.kind import CheckContext
-from ops.health.conditions import Condition, parse_condition
+from ops.health.conditions import Condition, Effort, parse_condition
 from ops.health.conditions.tree import TIMES
 from ops.health.definition import DEFINITIONS, CheckDefinition
 from ops.health.domain import Thresholds
-from ops.health.engine.definitions import PreparedCheck
-from ops.health.engine.judging import Seen, judge
+from ops.health.engine.definitions import PreparedCheck, ask_kind
+from ops.health.engine.judging import Seen, Verdicts, evaluate, judge
 from ops.health.engine.tracing import probe_trace
 from ops.health.models import Check
 from ops.health.selectors.members import member_standings
@@ -22,6 +22,8 @@ from ops.probing.probe import Observation, ProbeContext, ProbeFailed
 from ops.signals.domain import Status
 
 EXCERPT_LENGTH = 2_000
+EFFORT_SECONDS = 0.1
+"""Of the processor, to evaluate the conditions and again to show what they saw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,27 +107,33 @@ def _prepare(definition: CheckDefinition) -> PreparedCheck:
         upside_down=common.upside_down,
         conditions=parse(common.conditions or kind.default_conditions),
         degraded_conditions=parse(common.degraded_conditions),
+        **ask_kind(kind, definition.config),
     )
 
 
 def _report(check: PreparedCheck, seen: Seen) -> Trial:
     values: dict[str, str] = {}
     phases: dict[str, float] = {}
+    verdicts: Verdicts | None = None
     conditions: tuple[ConditionTrial, ...] = ()
     if isinstance(seen, Observation):
-        seen.values["RESPONSE_TIME"] = seen.duration_us / 1_000
+        verdicts = evaluate(check, seen, seconds=EFFORT_SECONDS)
         values = {name: _show(name, value) for name, value in seen.values.items()}
         phases = {name: seconds for name, seconds in seen.phases.items() if seconds > 0}
-        conditions = (*_try(check.conditions, seen), *_try(check.degraded_conditions, seen, degrades=True))
-    judgement = judge(check, seen)
+        conditions = tuple(_tried(check, seen, verdicts))
+    judgement = judge(check, seen, verdicts)
     return Trial(judgement.outcome, judgement.message, judgement.phase, seen.duration_us, phases, values, conditions)
 
 
-def _try(conditions: tuple[Condition, ...], seen: Observation, *, degrades: bool = False) -> tuple[ConditionTrial, ...]:
-    return tuple(
-        ConditionTrial(item.text, clean_text(item.show(seen.values)), item.evaluate(seen.values).ok, degrades)
-        for item in conditions
-    )
+def _tried(check: PreparedCheck, seen: Observation, verdicts: Verdicts) -> Iterator[ConditionTrial]:
+    effort = Effort(EFFORT_SECONDS)
+    for items, found, degrades in (
+        (check.conditions, verdicts.required, False),
+        (check.degraded_conditions, verdicts.degraded, True),
+    ):
+        for item, verdict in zip(items, found, strict=True):
+            shown = item.show(seen.values, effort) if verdict.ok else verdict.text
+            yield ConditionTrial(item.text, clean_text(shown), verdict.ok, degrades)
 
 
 def _show(name: str, value: object) -> str:

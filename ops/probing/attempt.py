@@ -87,6 +87,8 @@ class Attempt:
                 return socket.getaddrinfo(host, port, type=kind, flags=socket.AI_NUMERICHOST)
             except socket.gaierror:
                 pass  # not an address but a name
+            except ValueError:  # a label that is empty or too long, which no name can have
+                raise ProbeFailed("dns", f"{host} is not a host name or an address") from None
             loop = asyncio.get_running_loop()
             try:
                 return await loop.run_in_executor(_lookups, partial(socket.getaddrinfo, host, port, type=kind))

@@ -50,6 +50,14 @@ class KindConfig(BaseModel):
     presentation: ClassVar[Presentation] = Presentation()
     meaningless: ClassVar[frozenset[str]] = frozenset()
 
+    @property
+    def protection(self) -> int:
+        """How well its secrets are protected on their way, compared within the kind: more is better.
+
+        A kind that sends secrets and can encrypt, or prove who answers, says so.
+        """
+        return 0
+
     @classmethod
     def masked(cls, fields: Mapping[str, Any]) -> dict[str, Any]:
         """The fields of this kind, any of them, as those may read them who may not edit: without secrets.

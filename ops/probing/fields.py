@@ -14,6 +14,8 @@ from pydantic import (
 
 from core.durations import describe_duration_ms, format_duration_ms, parse_duration_ms
 from core.secrets import MASK, is_sealed
+from core.text import is_stored
+from ops.probing.hosts import clean_host
 
 
 def _parse(value: object) -> int:
@@ -22,11 +24,8 @@ def _parse(value: object) -> int:
     raise ValueError("expected a duration such as 300ms, 30s, 5m, 48h or 30d")
 
 
-def _clean_host(value: str) -> str:
-    host = value.strip("[]").rstrip(".")
-    if not host or not host.isascii() or any(character.isspace() or character in "/@?#\\%[]" for character in host):
-        raise ValueError("expected a host name or an address; write an international name in its xn-- form")
-    return host
+def _clean_host(value: str, info: ValidationInfo) -> str:
+    return value if is_stored(info) else clean_host(value)
 
 
 def between(bounds: tuple[int, int]) -> AfterValidator:

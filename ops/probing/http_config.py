@@ -23,15 +23,18 @@ from pydantic_core import PydanticCustomError
 from core.egress import Endpoint
 from core.redaction import REDACTED, is_secret_name, redact
 from core.secrets import MASK, mask_sealed
-from core.text import spelled
+from core.text import is_stored, spelled
+from core.validation import wrong_field
 from ops.probing.config import KindConfig
 from ops.probing.fields import Secret, open_secret, write_secret
+from ops.probing.hosts import clean_host
 from ops.probing.http_request import Request
 from ops.probing.secret_url import SecretUrl, open_url, write_url
 
 # A URL is read twice, here and by libcurl. Only characters about which all readers agree may be in it.
 _URL = re.compile(
-    r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?([/?][A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]*)?"
+    r"(?P<scheme>(?i:https?))://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<rest>[/?][A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]*)?"
 )
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e\t]{0,4096}")
@@ -48,20 +51,26 @@ def endpoint_of(url: str) -> Endpoint:
     return Endpoint(parts.hostname or "", port)
 
 
-def validate_url(value: str) -> str:
-    """The URL without its fragment. Raises ``ValueError``."""
+def validate_url(value: str, *, is_stored: bool = False) -> str:
+    """The URL with a scheme in lower case and without its fragment; names of hosts are not judged in what is stored.
+
+    Raises ``ValueError``.
+    """
     url = value.strip().partition("#")[0]
     if "@" in url.partition("://")[2].partition("/")[0]:
         raise ValueError("credentials do not belong into the URL; send them in a header")
-    if not _URL.fullmatch(url):
+    found = _URL.fullmatch(url)
+    if found is None:
         raise ValueError("expected http:// or https:// with a host, in ASCII and with percent-encoding")
-    try:
-        port = endpoint_of(url).port
-    except ValueError:
-        port = 0
-    if not 1 <= port <= 65535:
+    if not is_stored or found["host"].startswith("["):
+        clean_host(found["host"])
+    if found["port"] is not None and not 1 <= int(found["port"]) <= 65535:
         raise ValueError("the port must be 1 to 65535")
-    return url
+    return found["scheme"].lower() + url[found.end("scheme") :]
+
+
+def _read_url(value: str, info: ValidationInfo) -> SecretUrl:
+    return SecretUrl(validate_url(value, is_stored=is_stored(info)))
 
 
 def mask_url(url: str) -> str:
@@ -95,7 +104,7 @@ type Url = Annotated[
     str,
     Field(max_length=2000),
     BeforeValidator(open_url, json_schema_input_type=str),
-    AfterValidator(lambda value: SecretUrl(validate_url(value))),
+    AfterValidator(_read_url),
     PlainSerializer(write_url),
 ]
 """An address; values of its query that go by the name of a secret are kept as secrets (``secret_url``)."""
@@ -138,12 +147,14 @@ class RequestConfig(KindConfig):
     @model_validator(mode="after")
     def _signs_in_once(self) -> Self:
         if (self.basic_user is None) != (self.basic_password is None):
-            raise ValueError("basic_user and basic_password belong together")
+            missing = "basic_user" if self.basic_user is None else "basic_password"
+            raise wrong_field(missing, "user and password belong together")
         ways = [self.basic_user, self.bearer_token, *(name for name in self.headers if name.lower() == "authorization")]
         if sum(way is not None for way in ways) > 1:
-            raise ValueError("give one of basic_user, bearer_token and the header Authorization")
+            field = "bearer_token" if self.bearer_token is not None else "basic_user"
+            raise wrong_field(field, "give one of user with password, bearer token and the header Authorization")
         if self.bearer_token is not None and not _HEADER_VALUE.fullmatch(_plain(self.bearer_token)):
-            raise ValueError("bearer_token is not what a header can carry")
+            raise wrong_field("bearer_token", "must be printable ASCII, as headers carry it")
         return self
 
     @classmethod
@@ -169,6 +180,10 @@ class RequestConfig(KindConfig):
             pair = f"{self.basic_user}:{_plain(self.basic_password)}".encode()
             lines.append(f"Authorization: Basic {base64.b64encode(pair).decode()}")
         return tuple(lines)
+
+    @property
+    def protection(self) -> int:
+        return 1 + self.verify_tls if self.url.startswith("https:") else 0
 
     @property
     def request(self) -> Request:

@@ -1,15 +1,15 @@
 """libcurl's failures in words that an operator reads."""
 
 import os
+import re
 
 import pycurl
 
 from core.durations import describe_duration_ms
-from core.egress import Endpoint
-from ops.probing.http_config import endpoint_of
 from ops.probing.http_transfer import BODY_LIMIT_BYTES, Transfer
 from ops.probing.probe import ProbeFailed
 
+_HOST = re.compile(r"https?://(?P<host>\[.*\]|[^/?]*?)(?::[0-9]*)?(?:[/?]|$)")
 _PLAIN: dict[int, tuple[str, str]] = {
     pycurl.E_GOT_NOTHING: ("receive", "connection closed without an answer"),
     pycurl.E_PARTIAL_FILE: ("receive", "connection closed in the middle of the answer"),
@@ -22,13 +22,12 @@ _PLAIN: dict[int, tuple[str, str]] = {
 
 
 def explain_failure(transfer: Transfer, *, code: int, text: str, allowed_seconds: float) -> ProbeFailed:
-    endpoint = endpoint_of(transfer.request.url)
-    phase, message = _explain(transfer, code, text, endpoint, allowed_seconds)
+    phase, message = _explain(transfer, code, text, allowed_seconds)
     duration_us = round(transfer.handle.getinfo(pycurl.TOTAL_TIME) * 1e6)
     return ProbeFailed(phase, message, duration_us=duration_us)
 
 
-def _explain(transfer: Transfer, code: int, text: str, endpoint: Endpoint, allowed: float) -> tuple[str, str]:
+def _explain(transfer: Transfer, code: int, text: str, allowed: float) -> tuple[str, str]:
     if transfer.refused is not None and code != pycurl.E_OPERATION_TIMEDOUT:
         return "refused", transfer.refused.message
     if transfer.overflowed:
@@ -41,13 +40,15 @@ def _explain(transfer: Transfer, code: int, text: str, endpoint: Endpoint, allow
         case pycurl.E_OPERATION_TIMEDOUT:
             return "timeout", f"timed out after {describe_duration_ms(allowed * 1000)} while {_doing(transfer)}"
         case pycurl.E_COULDNT_RESOLVE_HOST:
-            return "dns", f"{endpoint.host} does not resolve"
+            return "dns", f"{_host_of(transfer)} does not resolve"
+        case pycurl.E_URL_MALFORMAT:
+            return "dns", f"{_host_of(transfer)} is not a host name or an address"
         case pycurl.E_COULDNT_CONNECT:
             return "connect", _connect_error(transfer)
         case pycurl.E_SSL_CONNECT_ERROR:
             return "tls", "TLS handshake failed" if transfer.request.url.startswith("https:") else text
         case pycurl.E_PEER_FAILED_VERIFICATION:
-            return "tls", _certificate_error(text, endpoint)
+            return "tls", _certificate_error(text, _host_of(transfer))
     return "receive", f"HTTP failed: {text[:200]}"
 
 
@@ -57,13 +58,19 @@ def _connect_error(transfer: Transfer) -> str:
     return words[:1].lower() + words[1:]
 
 
-def _certificate_error(text: str, endpoint: Endpoint) -> str:
+def _host_of(transfer: Transfer) -> str:
+    """As libcurl was told, which may be none that a URL can have."""
+    found = _HOST.match(transfer.request.url)
+    return found["host"].strip("[]") if found else transfer.request.url
+
+
+def _certificate_error(text: str, host: str) -> str:
     if "has expired" in text:
         return "certificate has expired"
     if "not yet valid" in text:
         return "certificate is not valid yet"
     if "subject name" in text or "alternative" in text:
-        return f"certificate is not for {endpoint.host}"
+        return f"certificate is not for {host}"
     if "self-signed certificate in" in text or "self signed certificate in" in text:
         return "certificate is from an unknown authority"
     if "self-signed" in text or "self signed" in text:

@@ -12,6 +12,8 @@ from psycopg import waiting
 from ops.probing.attempt import Attempt
 
 SslMode = Literal["disable", "prefer", "require", "verify-full"]
+SSL_MODES: tuple[SslMode, ...] = ("disable", "prefer", "require", "verify-full")
+"""The safer the later."""
 
 _NO_FILE = "/dev/null/none"
 """Never there, hence passed over in silence; of ``/dev/null`` libpq complains, and without a path it takes its own."""

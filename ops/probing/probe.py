@@ -41,7 +41,8 @@ class Observation:
 class ProbeFailed(Exception):
     """The target could not be observed, or not as it should be.
 
-    ``phase`` is where it ended: dns, connect, tls, send, receive, timeout, refused, deadline, members, circuit.
+    ``phase`` is where it ended: dns, connect, tls, send, receive, timeout, refused, deadline, members, circuit; or
+    defect, of a definition that cannot be run, and crash, of the probe itself.
     The message is shown to people: short, without the address of the stack or a traceback. ``outcome`` is what it
     means for the check; unknown where the probe knows that it cannot know, and shows at once. ``excerpt`` is as in
     ``Observation``.

@@ -41,8 +41,7 @@ def prepare_queue(queue: Queue) -> PreparedQueue:
         try:
             config = source.Config.model_validate(queue.config, context={"open": open_sealed, STORED: True})
         except ValidationError as error:
-            wrong = field_errors(error)[0]
-            defect = f"{wrong.field}: {wrong.message}"
+            defect = str(field_errors(error)[0])
     return PreparedQueue(queue.pk, queue.entity_id, queue.name, limits_of(queue), source, config, defect)
 
 

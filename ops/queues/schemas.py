@@ -3,10 +3,12 @@
 import datetime as dt
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from core.clock import Moment
 from core.pagination import CURSOR_MAX_LENGTH
 from core.text import Line
+from core.validation import wrong_field
 from entities.definition import Name
 from entities.schemas import OwnerQuery
 from ops.definitions.described import describe_kinds
@@ -69,8 +71,8 @@ class QueueQuery(OwnerQuery):
 class SampleQuery(BaseModel):
     """``since`` is included, ``until`` is not; both need an offset from UTC. Unless given, the last hour."""
 
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
 
 
 class PeekQuery(BaseModel):
@@ -100,9 +102,9 @@ class DeadBody(BaseModel):
     @model_validator(mode="after")
     def _names_them_in_one_way(self) -> Self:
         if self.all == bool(self.keys):
-            raise ValueError("give keys, or all")
+            raise wrong_field("keys", "give keys, or all")
         if self.contains and not self.all:
-            raise ValueError("contains goes with all")
+            raise wrong_field("contains", "goes with all")
         return self
 
 

@@ -1,13 +1,13 @@
 """What is wrong with a field, in words for people."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import pytest
-from pydantic import AfterValidator, BaseModel, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, model_validator
 
-from core.errors import ValidationFailed
+from core.errors import FieldError, ValidationFailed
 from core.text import Text, spelled
-from core.validation import parse_model
+from core.validation import parse_model, wrong_field
 from ops.health.checks.composite import CompositeConfig
 
 
@@ -21,6 +21,33 @@ class Sample(BaseModel):
     count: Annotated[int, Field(strict=True)] = 0
     lenient: int = 0
     code: Annotated[str, AfterValidator(spelled("[a-z]+", "must be letters a to z"))] = "a"
+
+
+class Pair(BaseModel):
+    body: int | None = None
+    other: int | None = None
+
+    @model_validator(mode="after")
+    def _judge(self) -> Self:
+        if self.body is None and self.other is None:
+            raise ValueError("is empty")
+        if self.other is None:
+            raise wrong_field("other", "goes with {body}")
+        return self
+
+
+def test_an_error_of_the_whole_names_no_field_and_a_rule_over_several_names_one() -> None:
+    def error_of(given: dict[str, Any]) -> FieldError:
+        with pytest.raises(ValidationFailed) as caught:
+            parse_model(Pair, given)
+        (error,) = caught.value.errors
+        return error
+
+    whole, named = error_of({}), error_of({"body": 1})
+
+    assert (whole, str(whole)) == (FieldError("", "is empty"), "is empty")
+    assert (named, str(named)) == (FieldError("other", "goes with {body}"), "other: goes with {body}")
+    assert (whole.below("3").field, named.below("3").field) == ("3", "3.other")
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ class Command(BaseCommand):
             lifetime = dt.timedelta(milliseconds=parse_duration_ms(expires)) if expires is not None else None
             token = create_token(principal=system_principal("command-line"), name=name, role=role, lifetime=lifetime)
         except QuarterdeckError as error:
-            said = "; ".join(f"{item.field}: {item.message}" for item in error.errors)
+            said = "; ".join(str(item) for item in error.errors)
             raise CommandError(said or error.message, returncode=2) from None
         except ValueError as error:
             raise CommandError(f"--expires: {error}", returncode=2) from None

@@ -46,7 +46,7 @@ class Command(BaseCommand):
             else:
                 self._print(apply_document(principal=PRINCIPAL, document=document, prune=prune), plan=False)
         except QuarterdeckError as error:
-            self._fail([f"{wrong.field}: {wrong.message}" for wrong in error.errors] or [error.message])
+            self._fail([str(wrong) for wrong in error.errors] or [error.message])
 
     def _export(self, path: Path | None) -> None:
         text = export_document(principal=PRINCIPAL)

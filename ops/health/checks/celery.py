@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from core.egress import Endpoint
 from core.text import Line
+from core.validation import wrong_field
 from ops.probing.attempt import Attempt, attempt
 from ops.probing.celery_control import SETTLE_SECONDS, Question, Replies, ask_workers, consumed_queues
 from ops.probing.client_tls import client_tls
@@ -50,8 +51,12 @@ class CeleryConfig(KindConfig):
     @model_validator(mode="after")
     def _refuse_a_name_alone(self) -> Self:
         if self.username is not None and self.password is None:
-            raise ValueError("a username needs a password")
+            raise wrong_field("password", "a user name needs a password")
         return self
+
+    @property
+    def protection(self) -> int:
+        return 1 + self.verify_tls if self.tls else 0
 
 
 class CeleryKind:

@@ -15,6 +15,7 @@ from core.clock import from_ms
 from core.durations import describe_duration_ms
 from core.egress import Endpoint
 from core.text import Line
+from core.validation import wrong_field
 from ops.health.checks.expectation import Expectation, cron_period_ms
 from ops.health.checks.kind import CheckContext
 from ops.probing.config import KindConfig, Presentation
@@ -96,7 +97,7 @@ class HeartbeatConfig(KindConfig):
     @model_validator(mode="after")
     def _has_one_rhythm(self) -> Self:
         if self.cron is not None and self.period != PERIOD_MS:
-            raise ValueError("give one of period and cron")
+            raise wrong_field("cron", "give a period or a cron expression, not both")
         return self
 
 

@@ -13,7 +13,7 @@ from core.text import Line, Text, is_stored
 from ops.probing.attempt import Attempt, attempt
 from ops.probing.config import KindConfig, Presentation
 from ops.probing.fields import Host, Port, Secret
-from ops.probing.postgres_session import PostgresServer, SslMode, describe_database_error, read_only
+from ops.probing.postgres_session import SSL_MODES, PostgresServer, SslMode, describe_database_error, read_only
 from ops.probing.probe import Observation, ProbeContext, ProbeFailed
 from ops.probing.reading_query import check_reading_query
 
@@ -67,6 +67,10 @@ class PostgresConfig(KindConfig):
     @classmethod
     def _reads(cls, query: str, info: ValidationInfo) -> str:
         return query if is_stored(info) else check_reading_query(query, "postgresql")
+
+    @property
+    def protection(self) -> int:
+        return SSL_MODES.index(self.tls)
 
     @property
     def server(self) -> PostgresServer:

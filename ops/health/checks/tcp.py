@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from core.egress import Endpoint
+from core.validation import wrong_field
 from ops.health.checks.patterns import BytesPattern, compile_pattern
 from ops.probing.attempt import Stream, attempt
 from ops.probing.body import Body
@@ -89,7 +90,7 @@ class TcpConfig(KindConfig):
     @model_validator(mode="after")
     def _refuse_two_expectations(self) -> Self:
         if self.expect is not None and self.expect_pattern is not None:
-            raise ValueError("expect and expect_pattern exclude each other")
+            raise wrong_field("expect_pattern", "expect a text or a pattern, not both")
         return self
 
     @property

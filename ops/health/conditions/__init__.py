@@ -1,6 +1,7 @@
 """Conditions in Gatus's syntax: ``[STATUS] == 200``, ``[BODY].user.name == pat(j*)``, ``[RESPONSE_TIME] < 300ms``.
 
-Pure. A text is parsed once into a small tree; evaluating it takes time linear in the body and never raises.
+A text is parsed once into a small tree; evaluating it never raises, and all conditions of one answer end within an
+``Effort``: what is not judged by then fails.
 
 Operands: a placeholder, of ``[BODY]`` also with a path (``[BODY].items[0].name``, ``[BODY][0].id``,
 ``[BODY]["a.key"]``, ``[BODY].items[*].ok`` for every element); ``len(...)`` and ``has(...)`` of a placeholder;
@@ -11,7 +12,8 @@ Other than Gatus: ``<`` and its like compare fractions exactly, and fail for wha
 0; ``len`` of an object counts its keys; a text ``007`` is not the number 7; blanks around the sign may be left out.
 """
 
+from ops.health.conditions.effort import Effort
 from ops.health.conditions.parser import MAX_LENGTH, ConditionSyntaxError, parse_condition
 from ops.health.conditions.tree import Condition, Verdict
 
-__all__ = ["MAX_LENGTH", "Condition", "ConditionSyntaxError", "Verdict", "parse_condition"]
+__all__ = ["MAX_LENGTH", "Condition", "ConditionSyntaxError", "Effort", "Verdict", "parse_condition"]

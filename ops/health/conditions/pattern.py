@@ -7,8 +7,13 @@ Between two ``*`` every segment has a fixed length, so the leftmost place of eac
 import re
 from dataclasses import dataclass
 
+from ops.health.conditions.effort import Effort
+
 SEGMENT_MAX = 100
 """Characters between two ``*`` of a glob with ``?`` or ``[...]``: what is compared at each place of a text."""
+
+WINDOW = 8_192
+"""Places that an expression is tried at in one step: a millisecond at worst."""
 
 _SPECIAL = re.compile(r"[?\[\\]")
 _TOKEN = re.compile(
@@ -40,12 +45,17 @@ class Segment:
             return text.startswith(self.literal, position)
         return self.expression.match(text, position) is not None
 
-    def find(self, text: str, start: int, end: int) -> int:
-        """The first place between the bounds, or -1."""
+    def find(self, text: str, start: int, end: int, effort: Effort) -> int:
+        """The first place between the bounds, or -1. Raises ``TooCostly``."""
+        effort.step()
         if self.expression is None:
             return text.find(self.literal, start, end)
-        found = self.expression.search(text, start, end)
-        return -1 if found is None else found.start()
+        for window in range(start, end - self.length + 1, WINDOW):
+            found = self.expression.search(text, window, min(window + WINDOW + self.length - 1, end))
+            if found is not None:
+                return found.start()
+            effort.step()
+        return -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +65,8 @@ class Pattern:
     text: str
     segments: tuple[Segment, ...]
 
-    def matches(self, text: str) -> bool:
+    def matches(self, text: str, effort: Effort) -> bool:
+        """Raises ``TooCostly``."""
         first, *middle = self.segments
         if not middle:
             return len(text) == first.length and first.is_at(text, 0)
@@ -64,7 +75,7 @@ class Pattern:
         if end < position or not first.is_at(text, 0) or not last.is_at(text, end):
             return False
         for segment in middle:
-            place = segment.find(text, position, end)
+            place = segment.find(text, position, end, effort)
             if place < 0:
                 return False
             position = place + segment.length

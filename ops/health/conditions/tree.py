@@ -1,4 +1,4 @@
-"""The parts of a parsed condition, and how they are evaluated: in time linear in the body, never raising."""
+"""The parts of a parsed condition, and how they are evaluated: within an ``Effort``, never raising."""
 
 import operator
 import re
@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from core.durations import describe_duration_ms, parse_duration_ms
+from ops.health.conditions.effort import Effort, TooCostly
 from ops.health.conditions.pattern import Pattern
 from ops.probing.body import ABSENT, Body, Each, Path
 
@@ -104,56 +105,69 @@ class Condition:
     sign: str
     right: Operand
 
-    def evaluate(self, values: Mapping[str, object]) -> Verdict:
-        """Judge what a probe saw. ``BODY`` is a ``Body``; other values are text, numbers and booleans."""
-        left, right = _read(self.left, values), _read(self.right, values)
-        if isinstance(left, Each) or isinstance(right, Each):
-            return self._evaluate_each(left, right, values)
-        return self._judge(left, right, values)
+    def evaluate(self, values: Mapping[str, object], effort: Effort) -> Verdict:
+        """Judge what a probe saw. ``BODY`` is a ``Body``; other values are text, numbers and booleans.
 
-    def _evaluate_each(self, left: object, right: object, values: Mapping[str, object]) -> Verdict:
+        Fails when the effort is used up, which all conditions of one answer share.
+        """
+        try:
+            left, right = _read(self.left, values, effort), _read(self.right, values, effort)
+            if isinstance(left, Each) or isinstance(right, Each):
+                return self._evaluate_each(left, right, values, effort)
+            return self._judge(left, right, values, effort)
+        except TooCostly:
+            return Verdict(False, f"{self.text} (not judged: the conditions take too long for this answer)")  # noqa: FBT003
+
+    def _evaluate_each(self, left: object, right: object, values: Mapping[str, object], effort: Effort) -> Verdict:
         """Every element must hold, and there must be some; of those that fail the first is told."""
         each = left if isinstance(left, Each) else right
         assert isinstance(each, Each)
         if each.missing:
             return Verdict(False, f"{self.text} ({each.missing})")  # noqa: FBT003
         for item in each.values:
-            verdict = self._judge(*((item, right) if each is left else (left, item)), values)
+            effort.step()
+            verdict = self._judge(*((item, right) if each is left else (left, item)), values, effort)
             if not verdict.ok:
                 return verdict
         return Verdict(True, self.text)  # noqa: FBT003
 
-    def _judge(self, left: object, right: object, values: Mapping[str, object]) -> Verdict:
+    def _judge(self, left: object, right: object, values: Mapping[str, object], effort: Effort) -> Verdict:
         if order := ORDERS.get(self.sign):
             ok = _is_ordered(left, right, order)
         else:
-            ok = _is_equal(left, right, values) is (self.sign == "==")
+            ok = _is_equal(left, right, values, effort) is (self.sign == "==")
         if ok:
             return Verdict(True, self.text)  # noqa: FBT003 - a verdict's first word
         return Verdict(False, self._show(left, right))  # noqa: FBT003
 
-    def show(self, values: Mapping[str, object]) -> str:
-        """The condition with the values that were seen."""
-        return self._show(_read(self.left, values), _read(self.right, values))
+    def show(self, values: Mapping[str, object], effort: Effort) -> str:
+        """The condition with the values that were seen, as long as the effort lasts."""
+        try:
+            return self._show(_read(self.left, values, effort), _read(self.right, values, effort))
+        except TooCostly:
+            return self.text
 
     def _show(self, left: object, right: object) -> str:
         return f"{self.left.show(left)} {self.sign} {self.right.show(right)}"
 
 
-def _read(operand: Operand, values: Mapping[str, object]) -> object:
-    return operand.read(values) if isinstance(operand, Placeholder) else operand
+def _read(operand: Operand, values: Mapping[str, object], effort: Effort) -> object:
+    if not isinstance(operand, Placeholder):
+        return operand
+    if operand.name == "BODY":
+        effort.step()
+    return operand.read(values)
 
 
 def _as_seen(value: object) -> str:
     return "absent" if value is ABSENT else _as_text(value)
 
 
-def _is_equal(left: object, right: object, values: Mapping[str, object]) -> bool:
-    for one, other in ((left, right), (right, left)):
-        if isinstance(other, AnyOf):
-            return any(_is_equal(one, _read(option, values), values) for option in other.options)
-        if isinstance(other, Pattern):
-            return one is not ABSENT and other.matches(_as_text(one))
+def _is_equal(left: object, right: object, values: Mapping[str, object], effort: Effort) -> bool:
+    if isinstance(right, (AnyOf, Pattern)):
+        return _is_among(left, right, values, effort)
+    if isinstance(left, (AnyOf, Pattern)):
+        return _is_among(right, left, values, effort)
     if left is ABSENT or right is ABSENT:
         return False
     # Numbers compare by value only where the target sent a number: an id "007" stays apart from "7".
@@ -161,10 +175,19 @@ def _is_equal(left: object, right: object, values: Mapping[str, object]) -> bool
         first, second = _as_number(left), _as_number(right)
         if first is not None and second is not None:
             return first == second
-    if _RADIX.fullmatch(_as_text(left)) or _RADIX.fullmatch(_as_text(right)):
+    text, other_text = _as_text(left), _as_text(right)
+    if _RADIX.fullmatch(text) or _RADIX.fullmatch(other_text):
         first, second = _as_number(left), _as_number(right)
         return first is not None and first == second
-    return _as_text(left) == _as_text(right)
+    return text == other_text
+
+
+def _is_among(value: object, wanted: AnyOf | Pattern, values: Mapping[str, object], effort: Effort) -> bool:
+    if isinstance(wanted, Pattern):
+        return value is not ABSENT and wanted.matches(_as_text(value), effort)
+    if isinstance(value, (dict, list)):
+        value = _dump(value)  # once for all of them
+    return any(_is_equal(value, _read(option, values, effort), values, effort) for option in wanted.options)
 
 
 def _is_ordered(left: object, right: object, order: Order) -> bool:

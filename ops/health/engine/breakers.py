@@ -39,17 +39,16 @@ class EngineBreakers:
             answer, judgement = attempt.job.answer, outcome.judgement
             failed = judgement.phase in TRANSPORT_PHASES and judgement.outcome is Status.UNHEALTHY
             if isinstance(answer, Leave):
-                if not judgement.is_fault:
+                if judgement.tells_of_target:
                     self._targets.note(answer, judgement.message if failed else None)
             elif failed and answer is None and (target := target_of(attempt.job.check)) is not None:
                 self._targets.note(Leave(target), judgement.message)
 
 
 def target_of(check: PreparedCheck) -> str | None:
-    if check.kind is None or check.defect or check.upside_down:
+    if check.defect or check.upside_down or len(check.targets) != 1:
         return None
-    targets = check.kind.targets(check.config)
-    return name_of(targets[0]) if len(targets) == 1 else None
+    return name_of(check.targets[0])
 
 
 def retry_ms_of(job: Job) -> int | None:

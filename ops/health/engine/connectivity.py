@@ -89,9 +89,7 @@ class ConnectivityGuard:
 
 def is_outward(check: PreparedCheck) -> bool:
     """Whether what it saw came over our own network."""
-    if check.kind is None or check.defect:
-        return False
-    return any(not _is_loopback(target.host) for target in check.kind.targets(check.config))
+    return not check.defect and any(not _is_loopback(target.host) for target in check.targets)
 
 
 def _is_loopback(host: str) -> bool:

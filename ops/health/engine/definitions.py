@@ -5,9 +5,12 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
 from pydantic import ValidationError
 
+from core.egress import Endpoint
 from core.secrets import open_sealed
+from core.telemetry.error_reports import report_error
 from core.text import STORED
 from core.validation import field_errors
 from ops.definitions.kept_secrets import secret_values
@@ -19,6 +22,8 @@ from ops.health.domain import Thresholds
 from ops.health.exposition import render_labels
 from ops.health.models import Check
 
+log = structlog.get_logger(__name__)
+
 KEPT_SECONDS = 300.0
 """An entry is read again after this time: the name of its entity may have changed without a new version."""
 
@@ -26,7 +31,8 @@ KEPT_SECONDS = 300.0
 @dataclass(frozen=True, slots=True)
 class PreparedCheck:
     """``labels`` are those of its series. ``defect`` says why a stored definition cannot be run, such as a kind whose
-    plugin is gone. ``secrets`` are values that no message and no excerpt may show."""
+    plugin is gone. ``members`` are the checks that it judges by, each as ``entity/check``. ``secrets`` are values that
+    no message and no excerpt may show."""
 
     check_id: int
     uid: str
@@ -41,21 +47,13 @@ class PreparedCheck:
     upside_down: bool = False
     kind: CheckKind | None = None
     config: Any = None
+    targets: tuple[Endpoint, ...] = ()
+    members: tuple[str, ...] = ()
+    expectation: Expectation | None = None
     conditions: tuple[Condition, ...] = ()
     degraded_conditions: tuple[Condition, ...] = ()
     secrets: tuple[str, ...] = field(default=(), repr=False)
     defect: str = ""
-
-    @property
-    def expectation(self) -> Expectation | None:
-        return None if self.kind is None or self.config is None else self.kind.expectation(self.config)
-
-    @property
-    def members(self) -> tuple[str, ...]:
-        """The checks that it judges by, each as ``entity/check``."""
-        if self.defect or not isinstance(self.kind, MemberKind):
-            return ()
-        return self.kind.members(self.config)
 
 
 def load_checks(ids: Collection[int]) -> dict[int, PreparedCheck]:
@@ -73,6 +71,7 @@ def prepare_check(row: Check) -> PreparedCheck:
             raise ValueError(f"there is no check kind {row.kind}")
         parts["config"] = kind.Config.model_validate(row.config, context={"open": open_sealed, STORED: True})
         parts["secrets"] = secret_values(parts["config"])
+        parts |= ask_kind(kind, parts["config"])
         texts = row.conditions or kind.default_conditions
         parts["conditions"] = tuple(parse_condition(text, kind.placeholders) for text in texts)
         parts["degraded_conditions"] = tuple(
@@ -81,10 +80,13 @@ def prepare_check(row: Check) -> PreparedCheck:
     except ConditionSyntaxError as error:
         parts["defect"] = f"a condition is not valid: {error.message}"
     except ValidationError as error:
-        first = field_errors(error)[0]
-        parts["defect"] = f"{first.field}: {first.message}"
+        parts["defect"] = str(field_errors(error)[0])
     except ValueError as error:
         parts["defect"] = str(error)
+    except Exception as error:
+        log.exception("health.definition_crashed", check=row.uid, kind=row.kind)
+        report_error(error, transaction="health.definition")
+        parts["defect"] = f"reading the definition failed: {type(error).__name__}"
     return PreparedCheck(
         check_id=row.pk,
         uid=row.uid,
@@ -99,6 +101,15 @@ def prepare_check(row: Check) -> PreparedCheck:
         upside_down=row.upside_down,
         **parts,
     )
+
+
+def ask_kind(kind: CheckKind, config: Any) -> dict[str, Any]:
+    """What the engine needs to know of it before it probes: asked once, where a kind that fails harms nobody else."""
+    return {
+        "targets": tuple(kind.targets(config)),
+        "members": kind.members(config) if isinstance(kind, MemberKind) else (),
+        "expectation": kind.expectation(config),
+    }
 
 
 @dataclass(slots=True)

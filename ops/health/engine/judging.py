@@ -1,7 +1,6 @@
 """From what a probe saw to an outcome and its reason: no database, no clock."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import structlog
@@ -9,6 +8,7 @@ import structlog
 from core.durations import describe_duration_ms
 from core.redaction import REDACTED
 from core.telemetry.error_reports import report_error
+from ops.health.conditions import Effort, Verdict
 from ops.health.domain import turned_upside_down
 from ops.health.engine.definitions import PreparedCheck
 from ops.probing.body import Body
@@ -18,9 +18,14 @@ from ops.signals.domain import Status
 
 log = structlog.get_logger(__name__)
 
+SMALL_BYTES = 16_384
+SMALL_SECONDS, LARGE_SECONDS = 0.05, 0.25
+"""Of the processor, for all conditions of one answer; three of them over a mebibyte of JSON take 0.03."""
+
 
 class Judgement(NamedTuple):
-    """``phase`` is where it failed: a probe's phase, or ``condition``, ``slow``, ``upside_down``, ``engine``.
+    """``phase`` is where it failed: a probe's phase, or ``condition``, ``slow``, ``upside_down``, ``crash``; ``engine``
+    is a failure of our own that says nothing at all.
 
     ``excerpt`` is the beginning of the answer, of an outcome that is not healthy.
     """
@@ -35,19 +40,41 @@ class Judgement(NamedTuple):
         """Nothing was learned, not even that nothing can be known."""
         return self.phase == "engine"
 
-
-@dataclass(frozen=True, slots=True)
-class EngineFault:
-    """Nothing was learned about the target: the platform itself failed."""
-
-    message: str
-    duration_us: int = 0
+    @property
+    def tells_of_target(self) -> bool:
+        return self.phase not in {"engine", "crash"}
 
 
-type Seen = Observation | ProbeFailed | EngineFault
+type Seen = Observation | ProbeFailed
 
 
-def judge(check: PreparedCheck, seen: Seen) -> Judgement:
+class Verdicts(NamedTuple):
+    """Of the conditions of a check, and of those that degrade it."""
+
+    required: Sequence[Verdict]
+    degraded: Sequence[Verdict]
+
+
+def is_large(seen: Seen) -> bool:
+    """An answer that is judged in a thread of its own: it may take as long as ``LARGE_SECONDS``."""
+    return (
+        isinstance(seen, Observation)
+        and isinstance(body := seen.values.get("BODY"), Body)
+        and len(body.data) > SMALL_BYTES
+    )
+
+
+def evaluate(check: PreparedCheck, seen: Observation, *, seconds: float) -> Verdicts:
+    """Every condition, where ``judge`` needs no more than to know the outcome."""
+    effort = Effort(seconds)
+    seen.values["RESPONSE_TIME"] = seen.duration_us / 1_000
+    return Verdicts(
+        [item.evaluate(seen.values, effort) for item in check.conditions],
+        [item.evaluate(seen.values, effort) for item in check.degraded_conditions],
+    )
+
+
+def judge(check: PreparedCheck, seen: Seen, verdicts: Verdicts | None = None) -> Judgement:
     """Unhealthy when the probe or a condition failed, degraded when a softer condition or the time limit did.
 
     Of a check that is upside down it is the other way round.
@@ -55,44 +82,39 @@ def judge(check: PreparedCheck, seen: Seen) -> Judgement:
     The body is let go: only conditions ask for it, and results wait for their group.
     """
     try:
-        judgement = _judge(check, seen)
+        judgement = _judge(check, seen, verdicts)
         if check.upside_down:
             judgement = _turn_upside_down(judgement)
-        if judgement.outcome is Status.HEALTHY or isinstance(seen, EngineFault):
+        if judgement.outcome is Status.HEALTHY:
             return judgement
         excerpt = _excerpt_of(seen, check.secrets)
         return judgement._replace(message=_hide(judgement.message, check.secrets), excerpt=excerpt)
     except Exception as error:
         log.exception("health.judging_failed", check=check.uid, kind=check.kind_name)
         report_error(error, transaction="health.judging")
-        return Judgement(Status.UNKNOWN, f"judging failed: {type(error).__name__}", "engine")
+        return Judgement(Status.UNKNOWN, f"judging failed: {type(error).__name__}", "crash")
     finally:
         if isinstance(seen, Observation):
             seen.values.pop("BODY", None)
 
 
-def _judge(check: PreparedCheck, seen: Seen) -> Judgement:
-    match seen:
-        case EngineFault():
-            return Judgement(Status.UNKNOWN, clean_text(seen.message), "engine")
-        case ProbeFailed():
-            return Judgement(seen.outcome, clean_text(seen.message), seen.phase)
-    judged, finding = _judge_observation(check, seen), seen.finding
+def _judge(check: PreparedCheck, seen: Seen, verdicts: Verdicts | None) -> Judgement:
+    if isinstance(seen, ProbeFailed):
+        return Judgement(seen.outcome, clean_text(seen.message), seen.phase)
+    judged, finding = _judge_observation(check, seen, verdicts), seen.finding
     if finding is not None and finding.outcome >= judged.outcome:
         return Judgement(finding.outcome, clean_text(finding.message), finding.phase)
     return judged
 
 
-def _judge_observation(check: PreparedCheck, seen: Observation) -> Judgement:
-    values = seen.values
+def _judge_observation(check: PreparedCheck, seen: Observation, verdicts: Verdicts | None) -> Judgement:
+    values, effort = seen.values, Effort(LARGE_SECONDS if is_large(seen) else SMALL_SECONDS)
     values["RESPONSE_TIME"] = seen.duration_us / 1_000
-    failed = [verdict.text for verdict in (item.evaluate(values) for item in check.conditions) if not verdict.ok]
-    if failed:
+    required = verdicts.required if verdicts else (item.evaluate(values, effort) for item in check.conditions)
+    if failed := [verdict.text for verdict in required if not verdict.ok]:
         return Judgement(Status.UNHEALTHY, clean_text("; ".join(failed)), "condition")
-    failed = [
-        verdict.text for verdict in (item.evaluate(values) for item in check.degraded_conditions) if not verdict.ok
-    ]
-    if failed:
+    degraded = verdicts.degraded if verdicts else (item.evaluate(values, effort) for item in check.degraded_conditions)
+    if failed := [verdict.text for verdict in degraded if not verdict.ok]:
         return Judgement(Status.DEGRADED, clean_text("; ".join(failed)), "condition")
     limit = check.degraded_above_us
     if limit is not None and seen.duration_us > limit:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -16,7 +17,7 @@ from ops.health.checks.kind import CheckContext, MemberStanding
 from ops.health.domain import Runs, find_overdue_run
 from ops.health.engine.claim import Claim
 from ops.health.engine.definitions import PreparedCheck
-from ops.health.engine.judging import EngineFault, Seen
+from ops.health.engine.judging import Judgement, Seen, is_large, judge
 from ops.health.engine.tracing import probe_trace
 from ops.probing.guarding import Leave, Refusal
 from ops.probing.loop import ProbeLoop
@@ -24,6 +25,9 @@ from ops.probing.probe import ProbeFailed
 from ops.signals.domain import Status
 
 log = structlog.get_logger(__name__)
+
+_judging = ThreadPoolExecutor(2, thread_name_prefix="judging")
+"""Large answers are judged here: neither the probes nor the claims of other checks wait for them."""
 
 
 @dataclass(eq=False, slots=True)
@@ -55,13 +59,17 @@ class Job:
 
 
 class Attempt(NamedTuple):
-    """What came of a job. ``late_ms`` is from its slot to its start; ``ended_ms`` by the clock of its claim."""
+    """What came of a job. ``late_ms`` is from its slot to its start; ``ended_ms`` by the clock of its claim.
+
+    ``judgement`` is that of a large answer; the others are judged by whoever collects them.
+    """
 
     job: Job
     seen: Seen
     late_ms: int
     ended_ms: int
     trace_id: str
+    judgement: Judgement | None = None
 
 
 class Prober(ProbeLoop[Job, Attempt]):
@@ -75,19 +83,26 @@ class Prober(ProbeLoop[Job, Attempt]):
             status = Status.UNKNOWN if refusal.by_operator else Status.UNHEALTHY
             return _attempt_of(job, ProbeFailed("circuit", refusal.message, outcome=status), started)
         with probe_trace(job.check) as probe:
-            context = CheckContext(
-                job.timeout_seconds, self._policy, probe.traceparent, job.standings, job.overdue_run_ms
-            )
-            seen = await self._probe(job, context)
+            seen = await self._probe(job, probe.traceparent)
             if isinstance(seen, ProbeFailed):
                 probe.fail(seen.message)
-        return _attempt_of(job, seen, started, probe.trace_id)
+        attempt = _attempt_of(job, seen, started, probe.trace_id)
+        return attempt._replace(judgement=await self._judge_apart(job, seen)) if is_large(seen) else attempt
 
-    async def _probe(self, job: Job, context: CheckContext) -> Seen:
+    async def _judge_apart(self, job: Job, seen: Seen) -> Judgement:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(_judging, judge, job.check, seen)
+        except asyncio.CancelledError:
+            if self.is_abandoned(job):
+                raise
+            return Judgement(Status.UNKNOWN, "the answer was not judged in time", "engine")
+
+    async def _probe(self, job: Job, traceparent: str) -> Seen:
         check = job.check
         if check.kind is None or check.defect:
-            return EngineFault(check.defect)
+            return ProbeFailed("defect", check.defect, outcome=Status.UNKNOWN)
         try:
+            context = CheckContext(job.timeout_seconds, self._policy, traceparent, job.standings, job.overdue_run_ms)
             return await check.kind.probe(check.config, context)
         except ProbeFailed as failed:
             return failed
@@ -98,7 +113,12 @@ class Prober(ProbeLoop[Job, Attempt]):
         except Exception as error:
             log.exception("health.probe_crashed", check=check.uid, kind=check.kind_name)
             report_error(error, transaction="health.probe")
-            return EngineFault(f"the probe itself failed: {type(error).__name__}")
+            return crashed(error)
+
+
+def crashed(error: Exception) -> ProbeFailed:
+    """A bug of ours says nothing of the target, and is told at once: the next probe would end the same way."""
+    return ProbeFailed("crash", f"the probe itself failed: {type(error).__name__}", outcome=Status.UNKNOWN)
 
 
 def _attempt_of(job: Job, seen: Seen, started: float, trace_id: str = "") -> Attempt:

@@ -190,7 +190,7 @@ def _following_slot(job: Job, outcome: Status) -> NextSlot:
 
 def _outcome_of(attempt: Attempt) -> Outcome:
     claim, check = attempt.job.claim, attempt.job.check
-    judgement = judge(check, attempt.seen)
+    judgement = attempt.judgement or judge(check, attempt.seen)
     following = _following_slot(attempt.job, judgement.outcome)
     return Outcome(
         check=check,

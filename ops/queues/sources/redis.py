@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from core.egress import Endpoint
 from core.text import Line
+from core.validation import wrong_field
 from ops.probing.config import KindConfig, Presentation
 from ops.probing.probe import ProbeContext, ProbeFailed
 from ops.probing.resp import Answer, CutText, RespClient
@@ -67,11 +68,11 @@ class RedisQueueConfig(RedisServerConfig):
     @model_validator(mode="after")
     def _fits_the_structure(self) -> Self:
         if self.group is not None and self.structure != "stream":
-            raise ValueError("only a stream has consumer groups")
+            raise wrong_field("group", "only a stream has consumer groups")
         if self.score != "none" and self.structure != "sorted_set":
-            raise ValueError("only a sorted set has scores")
+            raise wrong_field("score", "only a sorted set has scores")
         if self.time_field is not None and self.structure != "list":
-            raise ValueError("time_field is for a list")
+            raise wrong_field("time_field", "only a list has messages that name their time")
         return self
 
 

@@ -7,36 +7,39 @@ from functools import cached_property
 from typing import Annotated, Any, ClassVar, NamedTuple, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from core.egress import Endpoint
-from core.text import Line
+from core.text import Line, is_stored
+from core.validation import wrong_field
 from ops.probing.attempt import Attempt, attempt
 from ops.probing.client_tls import client_tls
 from ops.probing.config import KindConfig, Presentation
 from ops.probing.fields import Secret
+from ops.probing.hosts import clean_host
 from ops.probing.http_config import mask_url
 from ops.probing.probe import ProbeContext
 from ops.probing.resp import RespClient
 
-_URL = re.compile(r"rediss?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/[0-9]{0,4})?")
+_URL = re.compile(
+    r"(?P<scheme>(?i:rediss?))://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?(/[0-9]{0,4})?"
+)
 _DEFAULT_PORT = 6379
 
 
-def _validate_url(value: str) -> str:
+def _validate_url(value: str, info: ValidationInfo) -> str:
     """Raises ``ValueError``."""
     url = value.strip()
     if "@" in url:
         raise ValueError("credentials do not belong into the URL; give username and password")
-    if not _URL.fullmatch(url):
+    found = _URL.fullmatch(url)
+    if found is None:
         raise ValueError("expected redis:// or rediss:// with a host, and the number of the database after a /")
-    try:
-        port = urlsplit(url).port
-    except ValueError:
-        port = 0
-    if port == 0:
+    if not is_stored(info) or found["host"].startswith("["):
+        clean_host(found["host"])
+    if found["port"] is not None and not 1 <= int(found["port"]) <= 65535:
         raise ValueError("the port must be 1 to 65535")
-    return url
+    return found["scheme"].lower() + url[found.end("scheme") :]
 
 
 type RedisUrl = Annotated[str, Field(max_length=300), AfterValidator(_validate_url)]
@@ -61,8 +64,12 @@ class RedisServerConfig(KindConfig):
     @model_validator(mode="after")
     def _refuse_a_name_alone(self) -> Self:
         if self.username is not None and self.password is None:
-            raise ValueError("a username needs a password")
+            raise wrong_field("password", "a user name needs a password")
         return self
+
+    @property
+    def protection(self) -> int:
+        return 1 + self.verify_tls if self.url.startswith("rediss:") else 0
 
     @classmethod
     def masked(cls, fields: Mapping[str, Any]) -> dict[str, Any]:

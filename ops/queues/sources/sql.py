@@ -8,10 +8,11 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from core.egress import Endpoint
 from core.text import Line, Text, is_stored
+from core.validation import wrong_field
 from ops.probing.attempt import Attempt, attempt
 from ops.probing.config import KindConfig, Presentation
 from ops.probing.fields import Host, Port, Secret
-from ops.probing.postgres_session import PostgresServer, SslMode, describe_database_error, read_only
+from ops.probing.postgres_session import SSL_MODES, PostgresServer, SslMode, describe_database_error, read_only
 from ops.probing.probe import ProbeContext, ProbeFailed
 from ops.probing.reading_query import Engine, check_reading_query
 from ops.queues.sources.source import Reading
@@ -68,10 +69,14 @@ class SqlConfig(KindConfig):
     @model_validator(mode="after")
     def _names_its_database(self) -> Self:
         if self.engine == "postgresql" and (self.host is None or self.path is not None):
-            raise ValueError("postgresql takes a host, and no path")
+            raise wrong_field("host" if self.host is None else "path", "postgresql takes a host, and no path")
         if self.engine == "sqlite" and (self.path is None or self.host is not None):
-            raise ValueError("sqlite takes a path, and no host")
+            raise wrong_field("path" if self.path is None else "host", "sqlite takes a path, and no host")
         return self
+
+    @property
+    def protection(self) -> int:
+        return SSL_MODES.index(self.tls)
 
     @property
     def server(self) -> PostgresServer:

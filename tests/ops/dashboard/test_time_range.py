@@ -36,6 +36,7 @@ def test_a_zoom_has_fixed_ends(query: str) -> None:
         "from=1&to=2",
         "from=2027-01-15T07:00:00",
         "from=" + "9" * 40,
+        "from=0001-01-01T00:00:00%2B14:00&to=0001-01-01T12:00:00%2B14:00",
     ],
 )
 def test_what_cannot_be_read_counts_as_not_said(query: str) -> None:

@@ -1,6 +1,8 @@
 """What the definitions of every slice have in common."""
 
+import itertools
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from ops.queues.models import Queue
 
 REFUSED = "http://169.254.169.254/"
 SECRET = "Bearer 5d41402abc4b"
+TLS_RISING = [{"tls": False}, {"tls": True, "verify_tls": False}, {"tls": True}]
 
 type Room = tuple[Definitions[Any, Any, Any], Callable[..., Defined], dict[str, Any]]
 
@@ -81,6 +84,57 @@ def test_the_mask_keeps_a_secret_unless_it_would_go_elsewhere(room: Room) -> Non
     for url, stands_for in (("http://10.1.2.4/", row), (data["url"], None)):
         with pytest.raises(ValidationFailed):
             definitions.keep_secrets(definitions.parse({**masked, "url": url}), stands_for)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "keeps"),
+    [
+        ({"url": "https://10.1.2.3/a"}, {"url": "https://10.1.2.3/b"}, True),
+        ({"url": "https://10.1.2.3:80/"}, {"url": "http://10.1.2.3/"}, False),
+        ({"url": "http://10.1.2.3:443/"}, {"url": "https://10.1.2.3/"}, True),
+        ({"url": "http://10.1.2.3:443/"}, {"url": "https://10.1.2.3/", "verify_tls": False}, True),
+        ({"url": "https://10.1.2.3/"}, {"url": "https://10.1.2.3/", "verify_tls": False}, False),
+        ({"url": "https://10.1.2.3/", "verify_tls": False}, {"url": "https://10.1.2.3/"}, True),
+        ({"url": "https://10.1.2.3/", "verify_tls": False}, {"url": "http://10.1.2.3:443/"}, False),
+    ],
+)
+def test_the_mask_keeps_a_secret_unless_its_way_would_be_less_protected(
+    room: Room, before: dict[str, Any], after: dict[str, Any], *, keeps: bool
+) -> None:
+    definitions, table, data = room
+    row = stored((definitions, table, {**data, **before}))
+    wanted = definitions.parse({**data, **after, "headers": {"Authorization": MASK}})
+
+    if keeps:
+        assert definitions.keep_secrets(wanted, row) == definitions.parse({**data, **after})
+    else:
+        with pytest.raises(ValidationFailed) as caught:
+            definitions.keep_secrets(wanted, row)
+        assert [error.field for error in caught.value.errors] == ["headers.Authorization"]
+
+
+@pytest.mark.parametrize(
+    ("definitions", "table", "fields", "rising"),
+    [
+        (CHECKS, Check, {"kind": "postgres", "host": "10.1.2.3"},
+         [{"tls": mode} for mode in ("disable", "prefer", "require", "verify-full")]),
+        (CHECKS, Check, {"kind": "redis", "host": "10.1.2.3"}, TLS_RISING),
+        (CHECKS, Check, {"kind": "celery", "host": "10.1.2.3"}, TLS_RISING),
+        (QUEUES, Queue, {"kind": "sql", "engine": "postgresql", "host": "10.1.2.3", "query": "SELECT 1"},
+         [{"tls": mode} for mode in ("disable", "prefer", "require", "verify-full")]),
+        (QUEUES, Queue, {"kind": "redis", "key": "k"},
+         [{"url": "redis://10.1.2.3"}, {"url": "rediss://10.1.2.3", "verify_tls": False}, {"url": "rediss://10.1.2.3"}]),
+    ],
+)  # fmt: skip
+def test_what_protects_a_password_may_rise_but_not_fall(
+    definitions: Definitions[Any, Any, Any], table: Any, fields: dict[str, Any], rising: list[dict[str, Any]]
+) -> None:
+    for weaker, safer in itertools.pairwise({"name": "it", **fields, **ways} for ways in rising):
+        for before, after, keeps in ((weaker, safer, True), (safer, weaker, False)):
+            row = stored((definitions, table, {**before, "password": "hush hush"}))
+            wanted = definitions.parse({**after, "password": MASK})
+            with nullcontext() if keeps else pytest.raises(ValidationFailed):
+                definitions.keep_secrets(wanted, row)
 
 
 def test_another_secret_is_a_change_that_shows_neither(room: Room) -> None:

@@ -229,6 +229,8 @@ def test_a_group_is_resolved_muted_assigned_and_reopened(client_of: Any, report:
     (group,) = report(event(release="1.0"))
     client = client_of(Role.OPERATOR)
     assert api(client, f"/errors/{group.uid}/resolve", "post").json()["resolved_in"] == "1.0"
+    far = "0001-01-01T00:00:00+14:00"
+    assert api(client, f"/errors/{group.uid}/mute", "post", until=far).status_code == 422
     until = (timezone.now() + dt.timedelta(hours=1)).isoformat()
     assert api(client, f"/errors/{group.uid}/mute", "post", until=until).json()["state"] == "muted"
     assert api(client, f"/errors/{group.uid}/reopen", "post").json()["state"] == "open"

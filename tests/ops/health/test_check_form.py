@@ -11,7 +11,7 @@ from core.models import AuditEntry
 from core.permissions import Role
 from entities.models import Entity
 from ops.health.check_fields import check_fields
-from ops.health.checks import KINDS
+from ops.health.checks import KINDS, grpc
 from ops.health.models import Check
 from tests.ops.health.targets import answer, run_target
 
@@ -104,6 +104,38 @@ def test_all_errors_are_told_at_once_and_nothing_typed_is_lost(client: Client) -
         assert typed in page
     assert not re.search(r'name="verify_tls"[^>]*checked', page)
     assert not Check.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "field"),
+    [
+        ({"basic_user": "ada"}, "basic_password"),
+        ({"basic_password": "hush"}, "basic_user"),
+        ({"bearer_token": "hüsh"}, "bearer_token"),
+        ({"bearer_token": "hush", "headers": "Authorization: x"}, "bearer_token"),
+    ],
+)
+def test_a_rule_over_several_fields_is_told_beside_the_one_to_mend(
+    client: Client, typed: dict[str, str], field: str
+) -> None:
+    data = {"entity": "api", "kind": "http", "name": "it", "url": "http://10.1.2.3/", **typed}
+
+    form = client.post("/new/check", data).context["form"]
+
+    assert [wrong.name for wrong in form.wrong] == [field]
+    assert not form.errors
+
+
+def test_what_is_wrong_with_the_whole_stands_above_the_fields(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grpc, "grpc", None)
+    data = {"entity": "api", "kind": "grpc", "name": "it", "host": "10.1.2.3", "port": "1"}
+
+    form = client.post("/new/check", data).context["form"]
+    over_rest = client.post("/api/v1/checks", {**data, "port": 1}, content_type="application/json")
+
+    assert not form.wrong
+    assert [error.startswith("Checks of kind grpc need the extra") for error in form.errors] == [True]
+    assert [error["field"] for error in over_rest.json()["errors"]] == [""]
 
 
 def test_another_kind_takes_over_what_was_typed_and_stays_out_of_addresses(client: Client) -> None:

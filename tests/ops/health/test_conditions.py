@@ -1,12 +1,13 @@
 """Conditions in Gatus's syntax: what they mean, what they say, what they refuse."""
 
 import json
+import time
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ops.health.conditions import ConditionSyntaxError, parse_condition
+from ops.health.conditions import ConditionSyntaxError, Effort, parse_condition
 from ops.probing.body import Body
 
 PLACEHOLDERS = frozenset({"STATUS", "BODY", "IP", "CONNECTED", "RESPONSE_TIME", "CERTIFICATE_EXPIRATION"})
@@ -66,7 +67,7 @@ SEEN: dict[str, object] = {
     ],
 )  # fmt: skip
 def test_holds(text: str) -> None:
-    assert parse_condition(text, PLACEHOLDERS).evaluate(SEEN).ok
+    assert parse_condition(text, PLACEHOLDERS).evaluate(SEEN, Effort(5)).ok
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_holds(text: str) -> None:
     ],
 )
 def test_fails_and_tells_the_seen_value_against_the_limit(text: str, said: str) -> None:
-    verdict = parse_condition(text, PLACEHOLDERS).evaluate(SEEN)
+    verdict = parse_condition(text, PLACEHOLDERS).evaluate(SEEN, Effort(5))
 
     assert not verdict.ok
     assert verdict.text == said
@@ -160,36 +161,56 @@ def test_refuses_what_it_cannot_mean_and_says_where(text: str, position: int, me
 def test_a_status_that_is_a_word_compares_with_words() -> None:
     condition = parse_condition("[STATUS] == SERVING", {"CONNECTED", "STATUS"})
 
-    assert condition.evaluate({"STATUS": "SERVING"}).ok
+    assert condition.evaluate({"STATUS": "SERVING"}, Effort(5)).ok
 
 
 def test_a_placeholder_that_was_not_seen_fails_its_condition() -> None:
-    verdict = parse_condition("[CERTIFICATE_EXPIRATION] > 48h", PLACEHOLDERS).evaluate({})
+    verdict = parse_condition("[CERTIFICATE_EXPIRATION] > 48h", PLACEHOLDERS).evaluate({}, Effort(5))
 
     assert (verdict.ok, verdict.text) == (False, "[CERTIFICATE_EXPIRATION] (absent) > 48h")
 
 
 def test_a_body_is_shown_up_to_a_hundred_characters() -> None:
-    verdict = parse_condition("[BODY] == ok", PLACEHOLDERS).evaluate({"BODY": Body(b"x" * 5_000)})
+    verdict = parse_condition("[BODY] == ok", PLACEHOLDERS).evaluate({"BODY": Body(b"x" * 5_000)}, Effort(5))
 
     assert verdict.text == f"[BODY] ({'x' * 100}...) == ok"
 
 
 def test_a_plain_text_body_is_compared_without_the_blanks_around_it() -> None:
-    assert parse_condition("[BODY] == all good", PLACEHOLDERS).evaluate({"BODY": Body(b" all good\n")}).ok
-    assert not parse_condition("has([BODY]) == true", PLACEHOLDERS).evaluate({"BODY": Body(b"\n")}).ok
+    assert parse_condition("[BODY] == all good", PLACEHOLDERS).evaluate({"BODY": Body(b" all good\n")}, Effort(5)).ok
+    assert not parse_condition("has([BODY]) == true", PLACEHOLDERS).evaluate({"BODY": Body(b"\n")}, Effort(5)).ok
 
 
 def test_a_hostile_pattern_and_body_take_linear_time() -> None:
     for glob in ("*a" * 400 + "b", "*?a" * 300 + "b", "*[a-z]?" * 120 + "b", f"*{'a' * 99}[^a]*"):
         condition = parse_condition(f"[BODY] == pat({glob})", PLACEHOLDERS)
 
-        assert not condition.evaluate({"BODY": Body(b"a" * 1_048_576)}).ok
+        assert not condition.evaluate({"BODY": Body(b"a" * 1_048_576)}, Effort(5)).ok
+
+
+COSTLY = {
+    "a question mark at each place": f"[BODY] == pat(*{'a?' * 49}b*)",
+    "many patterns": f"[BODY] == any({', '.join('pat(*ab*)' for _ in range(80))})",
+    "every element against many": f"[BODY].items[*] != any({', '.join(f'q{number}' for number in range(99))})",
+    "a large object again and again": f"[BODY].items == any({', '.join('[BODY].b' for _ in range(90))})",
+}
+
+
+@pytest.mark.parametrize("text", COSTLY.values(), ids=COSTLY.keys())
+def test_fifty_conditions_over_a_mebibyte_end_within_their_effort(text: str) -> None:
+    conditions = [parse_condition(text, PLACEHOLDERS)] * 50
+    body = Body(b'{"items": [' + b"1," * 4_000 + b'1], "b": {"a": "' + b"a" * 1_000_000 + b'"}}')
+    effort, started = Effort(0.05), time.thread_time()
+
+    verdicts = [condition.evaluate({"BODY": body}, effort) for condition in conditions]
+
+    assert time.thread_time() - started < 0.3
+    assert verdicts[-1].text == f"{text} (not judged: the conditions take too long for this answer)"
 
 
 def test_an_array_over_the_limit_fails_instead_of_taking_long() -> None:
     body = Body(b"[" + b"1," * 200_000 + b"1]")
-    verdict = parse_condition("[BODY][*] == 1", PLACEHOLDERS).evaluate({"BODY": body})
+    verdict = parse_condition("[BODY][*] == 1", PLACEHOLDERS).evaluate({"BODY": body}, Effort(5))
 
     assert (verdict.ok, verdict.text) == (False, "[BODY][*] == 1 (more than 5000 elements)")
 
@@ -197,7 +218,7 @@ def test_an_array_over_the_limit_fails_instead_of_taking_long() -> None:
 def test_a_deeply_nested_body_is_judged_like_any_other() -> None:
     nested = Body(b"[" * 600 + b"]" * 600)
 
-    assert not parse_condition("[BODY][0] == 1", PLACEHOLDERS).evaluate({"BODY": nested}).ok
+    assert not parse_condition("[BODY][0] == 1", PLACEHOLDERS).evaluate({"BODY": nested}, Effort(5)).ok
 
 
 PIECES = st.sampled_from(
@@ -217,7 +238,7 @@ def test_any_text_either_parses_and_evaluates_or_is_a_syntax_error(text: str, st
         position = error.position
     else:
         position = 0
-        condition.evaluate({"STATUS": status, "BODY": Body(body)})
+        condition.evaluate({"STATUS": status, "BODY": Body(body)}, Effort(5))
     assert 0 <= position <= len(text)
 
 

@@ -137,6 +137,13 @@ def test_a_range_that_cannot_be_is_refused(get: Get, what: str) -> None:
     assert refused(get(check, what, sinse=iso(now)))
 
 
+@pytest.mark.parametrize("what", ["results", "results.csv", "percentiles", "intervals", "series"])
+@pytest.mark.parametrize("end", ["since", "until"])
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_moment_out_of_all_range_is_refused(get: Get, what: str, end: str, moment: str) -> None:
+    assert "1970" in refused(get(make_check(), what, **{end: moment}))[end]
+
+
 def test_a_range_beyond_what_is_kept_says_so(get: Get) -> None:
     check, now = make_check(), database_now_ms()
     since, until = iso(now - 72 * HOUR_MS), iso(now - 49 * HOUR_MS)

@@ -52,7 +52,8 @@ class TestHttpFields:
     invalid: ClassVar[list[str]] = [
         "", "h", "ftp://h/", "file:///etc/passwd", "gopher://h", "http://", "http:///x", "http://u:p@h/", "http://h:0/",
         "http://h:99999/", "http://h /", "http://h/\r\nX: y", "http://1.1.1.1\\@2.2.2.2/", "http://ü.example/",
-        "http://h/ü", "http://a,b/", "http://h%00/",
+        "http://h/ü", "http://a,b/", "http://h%00/", "http://x..y/", "http://.x/", f"http://{'a' * 64}.b/",
+        "http://-x/", "http://[1.2.3.4]/", "http://[:]/",
     ]  # fmt: skip
 
     @pytest.mark.parametrize("url", valid)
@@ -63,6 +64,17 @@ class TestHttpFields:
     def test_refuses_every_other_address(self, url: str) -> None:
         with pytest.raises(ValidationError):
             HttpConfig(url=url)
+
+    @pytest.mark.parametrize("url", ["HTTP://127.0.0.1/A", "hTTps://h.example/A?B=C"])
+    def test_a_scheme_is_written_in_any_case(self, url: str) -> None:
+        scheme, colon, rest = url.partition(":")
+
+        assert HttpConfig(url=url).url == scheme.lower() + colon + rest
+
+    @pytest.mark.parametrize("host", ["[1.2.3.4]", "[:]"])
+    def test_brackets_are_for_addresses_of_version_6(self, host: str) -> None:
+        with pytest.raises(ValidationError, match="is not an IPv6 address"):
+            HttpConfig(url=f"http://{host}/")
 
     def test_hides_what_may_be_secret(self) -> None:
         fields = {
@@ -93,12 +105,6 @@ class TestHttpFields:
         kind = KINDS.get("http")
         assert kind is not None
         assert kind.targets(HttpConfig(url=url)) == [endpoint]
-
-
-@pytest.mark.parametrize("host", ["", "a b", "a/b", "u@h", "h%00", "ü.example"])
-def test_a_host_is_a_name_or_an_address(host: str) -> None:
-    with pytest.raises(ValidationError):
-        TcpConfig(host=host, port=1)
 
 
 def test_fields_of_another_kind_are_refused() -> None:

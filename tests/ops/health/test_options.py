@@ -15,7 +15,7 @@ from ops.health.definition import parse_check
 from ops.health.domain import NextSlot, Severity, counted_status, next_slot
 from ops.health.engine.claim import claim_due_checks
 from ops.health.engine.definitions import load_checks
-from ops.health.engine.judging import EngineFault, Seen, judge
+from ops.health.engine.judging import Seen, judge
 from ops.health.engine.spine import Engine
 from ops.health.models import Check, CheckResult, CheckState
 from ops.health.services import create_check, run_check_now
@@ -126,7 +126,7 @@ class TestRetries:
         (Observation(900), X, "works, and should not: the check is upside down"),
         (Observation(9_000_000), X, "works, and should not: the check is upside down (took 9 s, limit 1 s)"),
         (ProbeFailed("connect", "connection refused"), H, "fails, as it should: connection refused"),
-        (EngineFault("no such kind"), U, "no such kind"),
+        (ProbeFailed("defect", "no such kind", outcome=U), U, "no such kind"),
     ],
 )
 def test_upside_down_a_target_should_be_away(seen: Seen, outcome: Status, message: str) -> None:

@@ -59,6 +59,21 @@ def test_a_trial_tells_the_outcome_what_was_seen_and_how_each_condition_fared(at
     assert {"connect", "processing"} <= trial.phases.keys()
 
 
+def test_costly_conditions_over_a_large_answer_end_soon(attempt: Callable[..., Trial]) -> None:
+    costly = f"[BODY] == pat(*{'a?' * 49}b*)"
+    with run_target(answer("200 OK", b"a" * 1_000_000)) as target:
+        started = time.thread_time()
+        trial = attempt(
+            url=target.url, conditions=["[STATUS] == 200", *[costly] * 49], degraded_conditions=[costly] * 50
+        )
+        took = time.thread_time() - started
+
+    assert took < 1
+    assert trial.outcome is Status.UNHEALTHY
+    assert [item.ok for item in trial.conditions] == [True, *[False] * 99]
+    assert trial.conditions[-1].shown.startswith(f"{costly} (not judged: ")
+
+
 def test_nothing_is_stored_but_the_audit_without_secrets(attempt: Callable[..., Trial]) -> None:
     with run_target(OK) as target:
         attempt(url=target.url, headers={"Authorization": "Bearer s3cret"})

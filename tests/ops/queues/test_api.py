@@ -85,6 +85,8 @@ def test_a_queue_is_made_looked_at_and_shown(
     assert shown["can"] == ["discard_dead", "peek", "peek_dead", "purge", "retry_dead"]
     samples = read(send("GET", f"{QUEUES}/{uid}/samples"))
     assert [item["size"] for item in samples["items"]] == [2]
+    for end in ("since", "until"):
+        assert send("GET", f"{QUEUES}/{uid}/samples?{end}=0001-01-01T00:00:00%2B14:00").status_code == 422
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,6 @@ from django.db import OperationalError, connection, connections
 from prometheus_client import REGISTRY
 
 from core.clock import database_now_ms
-from ops.health.checks import KINDS
-from ops.health.checks.tcp import TcpKind
 from ops.health.engine import spine
 from ops.health.engine.commit import commit_outcomes
 from ops.health.engine.definitions import load_checks
@@ -20,10 +18,10 @@ from ops.health.engine.judging import judge
 from ops.health.engine.spine import Engine
 from ops.health.models import Check, CheckResult, CheckState, ResultDetail
 from ops.probing.body import Body
-from ops.probing.probe import Observation, ProbeContext
+from ops.probing.probe import Observation
 from ops.signals.domain import Status
 from tests.ops.health.engine.conftest import MakeEngine
-from tests.ops.health.factories import make_check, make_http_check, state_of
+from tests.ops.health.factories import make_http_check, state_of
 from tests.ops.health.targets import Target, answer, hang, run_target
 from tests.services import wait_for
 
@@ -254,35 +252,6 @@ def test_two_engines_at_once_give_one_result_for_each_slot(make_engine: MakeEngi
     assert sum(summary.discarded for summary in summaries) == 0
     assert CheckResult.objects.count() == len(checks)
     assert len(target.requests) == len(checks)
-
-
-def test_a_definition_that_cannot_be_run_is_unknown_and_says_why(engine: Engine) -> None:
-    gone = make_check("carrier-pigeon")
-    wrong = make_check("tcp", {"host": "db"})
-
-    engine.run_due_checks()
-
-    assert (state_of(gone).last_outcome, state_of(gone).status) == (Status.UNKNOWN, Status.UNKNOWN)
-    assert state_of(gone).last_message == "there is no check kind carrier-pigeon"
-    assert state_of(wrong).last_message == "port: Field required"
-
-
-class _CrashingKind(TcpKind):
-    async def probe(self, config: Any, context: ProbeContext) -> Observation:
-        raise RuntimeError("a bug of a plugin")
-
-
-def test_a_kind_that_crashes_takes_no_neighbour_along(
-    engine: Engine, target: Target, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(KINDS._items, "tcp", _CrashingKind())
-    crashing = make_check("tcp", {"host": "127.0.0.1", "port": 1})
-    fine = make_http_check(target.url)
-
-    engine.run_due_checks()
-
-    assert state_of(crashing).last_message == "the probe itself failed: RuntimeError"
-    assert (state_of(crashing).last_outcome, state_of(fine).status) == (Status.UNKNOWN, Status.HEALTHY)
 
 
 def test_a_commit_that_fails_once_is_tried_again(

@@ -225,7 +225,7 @@ class TestFields:
     @pytest.mark.parametrize(
         "url",
         ["redis://:hush@h/0", "redis://u:p@h", "http://h", "redis://", "redis://h/x", "redis://h:0", "redis://h:99999",
-         "redis://h/0?db=3", "redis://h\n/0", "unix:///tmp/s"],
+         "redis://x..y", "redis://[:]", "redis://h/0?db=3", "redis://h\n/0", "unix:///tmp/s"],
     )  # fmt: skip
     def test_refuses_other_addresses(self, source: CelerySource, url: str) -> None:
         with pytest.raises(ValidationError) as caught:

@@ -1,0 +1,55 @@
+"""What is taken as a host."""
+
+import pytest
+from pydantic import ValidationError
+
+from core.text import STORED
+from ops.health.checks.tcp import TcpConfig
+
+NAMES = ["h", "a-b.example", "_dmarc.my_host.example", "xn--bcher-kva.example", "10.0.0.1", "::1", "fe80::1", "a" * 63]
+
+
+def host_of(text: str, **context: bool) -> str:
+    return TcpConfig.model_validate({"host": text, "port": 1}, context=context).host
+
+
+@pytest.mark.parametrize("text", [*NAMES, ".".join(["a" * 61] * 4)])
+def test_a_name_or_an_address_is_taken_as_it_is(text: str) -> None:
+    assert host_of(text) == text
+
+
+def test_brackets_and_the_dot_of_the_root_are_left_out() -> None:
+    assert (host_of("[::1]"), host_of("h.example.")) == ("::1", "h.example")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", ".", "..", "x..y", ".x", "a" * 64, ".".join(["a" * 62] * 4) + ".abc", "-x", "x-", "a b", "a/b", "u@h",
+        "host=x", "127.0.0.1'", "127.0.0.1,1.2.3.4", "*", "$(id)", "[::1", "::1]", "[1.2.3.4]", "[h]", "[]",
+        "fe80::1%eth0", "1::2::3", "h\n", "h%00",
+    ],
+)  # fmt: skip
+def test_anything_else_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError):
+        host_of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("payments.example.com:443", "the port has a field of its own"),
+        ("[::1]:443", "the port has a field of its own"),
+        ("https://payments.example.com/", "without a scheme and a path"),
+        ("ü.example", "in its xn-- form"),
+        ("x..y", "63 at most between two dots"),
+    ],
+)
+def test_the_error_says_what_to_do(text: str, words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        host_of(text)
+
+
+@pytest.mark.parametrize("text", ["payments.example.com:443", "x..y", "host=x"])
+def test_what_is_stored_is_read_as_it_is(text: str) -> None:
+    assert host_of(text, **{STORED: True}) == text

@@ -18,6 +18,7 @@ from core.supervisor.preparation import (
     FirstUser,
     ensure_first_user,
     ensure_roles,
+    keep_secret_key,
     migrate,
 )
 from core.supervisor.roles import child_specs
@@ -43,6 +44,7 @@ def serve(
     ensure_writable(data)
     with hold_lock(data), reserve_port(config.http_host, config.http_port), _tell_networks(config, data):
         configure_logging(config.log_level, file=data.logs / "supervisor.log")
+        keep_secret_key(config, data)
         ensure_database(config)
         say(f"Quarterdeck {__version__}")
         say(f"  Data     {data.root} ({_stores(config)})")

@@ -6,12 +6,16 @@ from typing import Any
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import Group, User
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from core.audit import record_action
-from core.errors import Conflict
+from core.authentication import principal_of_user
+from core.errors import Conflict, FieldError, PermissionDenied, ValidationFailed
 from core.permissions import Permission, Principal, Role
+from core.sign_in_limit import count_try, forget_try, limits_of
 
 LAST_ADMINISTRATOR = (
     "This is the last administrator. Make another one first: an active user with a password, staff status, "
@@ -97,6 +101,36 @@ def set_password(*, principal: Principal, user: User, password: str | None) -> N
         user.set_password(password)
         user.save(update_fields=["password"])
         _record(principal, user, "user.set_password")
+
+
+def change_own_password(*, principal: Principal, user: User, address: str, current: str, new: str) -> None:
+    """``principal`` is the user, and ``address`` where they ask from; it ends their sessions.
+
+    Wrong current passwords count as failed sign-ins. Raises ``RateLimited`` and ``ValidationFailed``.
+    """
+    if principal.name != principal_of_user(user).name:
+        raise PermissionDenied("Only one's own password is changed here")
+    if not current:
+        raise _wrong("current", "is missing")
+    limits = limits_of(user.get_username(), address)
+    count_try(limits)
+    if not user.check_password(current):
+        raise _wrong("current", "is not your password")
+    forget_try(limits)
+    if new == current:
+        raise _wrong("new", "is the current one")
+    try:
+        validate_password(new, user)
+    except ValidationError as error:
+        raise _wrong("new", " ".join(error.messages)) from None
+    with transaction.atomic():
+        user.set_password(new)
+        user.save(update_fields=["password"])
+        _record(principal, user, "user.change_password")
+
+
+def _wrong(field: str, message: str) -> ValidationFailed:
+    return ValidationFailed("The password is not changed", errors=(FieldError(field, message),))
 
 
 def _describe(user: User) -> dict[str, Any]:

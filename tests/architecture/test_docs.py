@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from core.config import Config
 from core.config_errors import allowed_values, is_secret, variable
 from core.config_sources import LOCATORS
+from core.permissions import ROLE_PERMISSIONS, Permission, Role
 from core.telemetry import metrics
 from ops.health.checks import KINDS
 from ops.queues.celery_exposition import FAMILIES as CELERY_GAUGES
@@ -21,6 +22,7 @@ SETTINGS = (ROOT / "docs/configuration.md").read_text()
 METRICS = (ROOT / "docs/metrics.md").read_text()
 CHECKS = (ROOT / "docs/checks.md").read_text()
 QUEUES = (ROOT / "docs/queue-sources.md").read_text()
+ROLES = (ROOT / "docs/roles.md").read_text()
 DOCUMENTS = sorted(path for path in ROOT.glob("*.md")) + sorted((ROOT / "docs").rglob("*.md"))
 
 
@@ -105,6 +107,19 @@ def test_every_queue_source_is_in_the_table_with_its_actions() -> None:
     actions = ("peek", "purge", "pause", "resume", "peek_dead", "retry_dead", "discard_dead")
 
     assert listed == {name: {word for word in actions if hasattr(source, word)} for name, source in SOURCES.items()}
+
+
+def test_every_permission_is_documented_with_the_roles_that_hold_it() -> None:
+    head, _rule, *rows = [
+        [cell.strip() for cell in row.strip("|").split("|")] for row in re.findall(r"^\|.+\|$", ROLES, re.MULTILINE)
+    ]
+    assert head[2:] == [role.value for role in Role]
+
+    held = {row[0]: row[2:] for row in rows}
+    assert held == {
+        f"`{permission.value}`": ["yes" if permission in ROLE_PERMISSIONS[role] else "" for role in Role]
+        for permission in Permission
+    }
 
 
 def test_metrics_keep_to_the_conventions() -> None:

@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from core.config import Config
 from core.config_errors import allowed_values, is_secret, variable
 from core.config_sources import LOCATORS
+from core.data_dir import DataDir
 from core.permissions import ROLE_PERMISSIONS, Permission, Role
 from core.telemetry import metrics
 from ops.health.checks import KINDS
@@ -60,6 +61,16 @@ def test_no_setting_is_documented_that_does_not_exist() -> None:
 
     for document in DOCUMENTS:
         assert set(re.findall(r"QUARTERDECK_[A-Z_]+[A-Z]", document.read_text())) <= known, document.name
+
+
+def test_what_lies_in_the_data_folder_is_documented() -> None:
+    root = Path("/data")
+    members = [name for name, value in vars(DataDir).items() if isinstance(value, property)]
+    names = {str(getattr(DataDir(root), name).relative_to(root)) for name in members}
+    section = SETTINGS.partition("## The data folder")[2].partition("\n## ")[0]
+
+    assert {name.rstrip("/") for name in re.findall(r"`([\w./]+)`(?=,? [^|]*\|.*\|)", section)} >= names
+    assert "probe_allow_cidrs" in names
 
 
 def test_every_metric_is_documented_as_it_is() -> None:

@@ -10,14 +10,19 @@ DATABASE_BLIND := tests/e2e tests/architecture tests/demo tests/core/breaker tes
     tests/core/test_tracing.py tests/ops/queues/sources tests/ops/health/test_hostile_peers.py \
     $(filter-out %composite_kind.py, $(wildcard tests/ops/health/test_*_kind.py))
 
-.PHONY: help run demo test bench faults check audit lock clean format
+.PHONY: help run demo test bench faults check audit lock clean format python-gone
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-8s %s\n", $$1, $$2}'
 
-$(VENV)/.created: deploy/find-python.sh
+# The system's Python that it is made of may have been removed since.
+PYTHON_GONE := $(shell test -e $(VENV)/.created && ! test -x $(BIN)/python && echo yes)
+$(VENV)/.created: deploy/find-python.sh $(if $(PYTHON_GONE),python-gone)
 	@python=$$(sh deploy/find-python.sh) && "$$python" -m venv --clear $(VENV)
 	@touch $@
+
+python-gone:
+	@echo "The Python of $(VENV) is gone; making it anew ..."
 
 $(VENV)/.runtime: $(VENV)/.created requirements.txt
 	@echo "Installing what Quarterdeck needs into $(VENV) ..."

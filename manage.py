@@ -13,4 +13,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:  # around the imports as well, which take a second or two
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

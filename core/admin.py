@@ -2,7 +2,8 @@
 
 import datetime as dt
 import json
-from typing import Any
+from copy import copy
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -14,13 +15,23 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.html import format_html
 
-from core.admin_services import DjangoUserAdmin, ModelAdmin, PermittedByRole, ServiceForm, rehearse, show_error
-from core.audit import record_action
+from core.admin_services import (
+    DjangoPasswordForm,
+    DjangoUserAdmin,
+    DjangoUserForm,
+    ModelAdmin,
+    PermittedByRole,
+    ServiceForm,
+    rehearse,
+    show_error,
+    telling_conflicts,
+)
 from core.authentication import request_principal
 from core.durations import parse_duration_ms
 from core.models import ApiToken, AuditEntry
-from core.permissions import Permission
+from core.permissions import Permission, Principal
 from core.tokens import NewToken, create_token, revoke_token
+from core.users import create_user, delete_users, set_password, update_user
 
 admin.site.site_header = admin.site.site_title = "Quarterdeck"
 admin.site.index_title = "Administration"
@@ -28,6 +39,12 @@ admin.site.site_url = None  # the templates link to the dashboard
 admin.site.unregister(Group)
 admin.site.unregister(User)
 
+_ACCESS_HELP = {
+    "is_active": "Whether they can sign in at all. Take it away instead of deleting who is in the audit.",
+    "groups": "What they may do: viewer, operator, editor or admin (docs/roles.md). Without one: nothing.",
+    "is_staff": "Opens this admin to them. What they see and change in it follows from their roles.",
+    "is_superuser": "Every permission, whatever their roles. It does not open this admin: staff status does.",
+}
 
 _AUDIT_FIELDS = ("at", "actor", "action", "target_type", "target_name", "target_uid", "was", "became", "request_id")
 
@@ -140,18 +157,40 @@ class ApiTokenAdmin(PermittedByRole, ModelAdmin):
         messages.success(request, f"Revoked: {', '.join(revoked) or 'none, they were revoked before'}")
 
 
+class UserForm(DjangoUserForm):
+    principal: ClassVar[Principal]
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]  # it is Django's
+        if not self.errors and (error := rehearse(self.write)):
+            show_error(self, error)
+
+    def write(self) -> None:
+        update_user(principal=self.principal, user=self.instance, roles=self.cleaned_data["groups"])
+
+
+class PasswordForm(DjangoPasswordForm):
+    principal: ClassVar[Principal]
+
+    def save(self, commit: bool = True) -> Any:  # noqa: ARG002 - the signature is Django's
+        password = self.cleaned_data["password1"] if self.cleaned_data["set_usable_password"] else None
+        set_password(principal=self.principal, user=self.user, password=password)
+        return self.user
+
+
 @admin.register(User)
 class AuditedUserAdmin(PermittedByRole, DjangoUserAdmin):
-    """Django's own, for those who manage access; every change is audited. Groups are the roles."""
+    """Django's own, for those who manage access, written through ``core.users``. Groups are the roles."""
 
     view_permission = edit_permission = Permission.ACCESS_MANAGE
+    form = UserForm
     list_display = ["username", "email", "role_names", "is_staff", "is_superuser", "is_active", "last_login"]
     list_filter = ["is_active", "is_staff", "is_superuser", "groups"]
     filter_horizontal = []
     fieldsets = [
         (None, {"fields": ["username", "password"]}),
         ("Person", {"fields": ["first_name", "last_name", "email"]}),
-        ("Access", {"fields": ["is_active", "is_staff", "is_superuser", "groups"]}),
+        ("Access", {"fields": ["is_active", "groups", "is_staff", "is_superuser"]}),
         ("Dates", {"fields": ["last_login", "date_joined"]}),
     ]
     readonly_fields = ["last_login", "date_joined"]
@@ -159,10 +198,17 @@ class AuditedUserAdmin(PermittedByRole, DjangoUserAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("groups")
 
-    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        field = super().formfield_for_manytomany(db_field, request, **kwargs)
+    def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        form: Any = super().get_form(request, *args, **kwargs)
+        form.principal = request_principal(request)
+        return form
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and db_field.name in _ACCESS_HELP:
+            field.help_text = _ACCESS_HELP[db_field.name]
         if field is not None and db_field.name == "groups":
-            field.label, field.help_text = "Roles", "viewer, operator, editor or admin."
+            field.label = "Roles"
         return field
 
     @admin.display(description="Roles")
@@ -170,65 +216,30 @@ class AuditedUserAdmin(PermittedByRole, DjangoUserAdmin):
         return ", ".join(sorted(group.name for group in user.groups.all()))
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        request.user_before = _describe(User.objects.get(pk=obj.pk)) if change else None  # type: ignore[attr-defined]
-        super().save_model(request, obj, form, change)
+        if change:
+            form.write()
+        else:
+            create_user(principal=request_principal(request), user=obj)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        super().save_related(request, form, formsets, change)
-        before: dict[str, Any] | None = request.user_before  # type: ignore[attr-defined]
-        after = _describe(User.objects.get(pk=form.instance.pk))
-        changed = [name for name, value in after.items() if before is None or before[name] != value]
-        if changed:
-            _record(
-                request,
-                form.instance,
-                "user.update" if change else "user.create",
-                before={name: before[name] for name in changed} if before is not None else None,
-                after={name: after[name] for name in changed},
-            )
+        """Nothing: ``save_model`` wrote the roles as well."""
 
-    @transaction.atomic
     def delete_model(self, request: HttpRequest, obj: User) -> None:
-        _record(request, obj, "user.delete", before=_describe(obj))
-        super().delete_model(request, obj)
+        delete_users(principal=request_principal(request), users=[obj])
 
-    @transaction.atomic
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        for user in queryset:
-            _record(request, user, "user.delete", before=_describe(user))
-        super().delete_queryset(request, queryset)
+        delete_users(principal=request_principal(request), users=queryset)
 
-    @transaction.atomic
-    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
-        user = User.objects.filter(pk=id).first() if id.isdigit() else None
-        before = user.password if user else ""
-        response = super().user_change_password(request, id, form_url)
-        if user and User.objects.get(pk=user.pk).password != before:
-            _record(request, user, "user.set_password")
-        return response
+    @telling_conflicts
+    def delete_view(self, *args: Any, **kwargs: Any) -> Any:
+        return super().delete_view(*args, **kwargs)
 
+    @telling_conflicts
+    def changelist_view(self, *args: Any, **kwargs: Any) -> Any:
+        return super().changelist_view(*args, **kwargs)
 
-def _describe(user: User) -> dict[str, Any]:
-    return {
-        "username": user.username,
-        "email": user.email,
-        "name": user.get_full_name(),
-        "is_active": user.is_active,
-        "is_staff": user.is_staff,
-        "is_superuser": user.is_superuser,
-        "roles": sorted(user.groups.values_list("name", flat=True)),
-    }
-
-
-def _record(
-    request: HttpRequest,
-    user: User,
-    action: str,
-    *,
-    before: dict[str, Any] | None = None,
-    after: dict[str, Any] | None = None,
-) -> None:
-    record_action(
-        principal=request_principal(request), action=action, target_type="user", target_uid=str(user.pk),
-        target_name=user.username, before=before, after=after,
-    )  # fmt: skip
+    @telling_conflicts
+    def user_change_password(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        mine = copy(self)  # Django hands the form no request
+        mine.change_password_form = type("PasswordForm", (PasswordForm,), {"principal": request_principal(request)})
+        return super(AuditedUserAdmin, mine).user_change_password(request, *args, **kwargs)

@@ -5,19 +5,23 @@ it refuses becomes an error of the form. The write itself follows in ``save_mode
 """
 
 from collections.abc import Callable
+from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.forms.models import BaseInlineFormSet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.formats import localize
 
 from core.authentication import request_principal
 from core.clock import from_ms
-from core.errors import QuarterdeckError
+from core.errors import Conflict, QuarterdeckError
 from core.permissions import Permission, Principal
 
 if TYPE_CHECKING:  # generic for the type checker alone
@@ -26,9 +30,12 @@ if TYPE_CHECKING:  # generic for the type checker alone
     ModelForm = forms.ModelForm[Any]
     InlineFormSet = BaseInlineFormSet[Any, Any, Any]
     DjangoUserAdmin = UserAdmin[Any]
+    DjangoUserForm = UserChangeForm[User]
+    DjangoPasswordForm = AdminPasswordChangeForm[User]
 else:
     ModelAdmin, TabularInline, ModelForm = admin.ModelAdmin, admin.TabularInline, forms.ModelForm
     InlineFormSet, DjangoUserAdmin = BaseInlineFormSet, UserAdmin
+    DjangoUserForm, DjangoPasswordForm = UserChangeForm, AdminPasswordChangeForm
 
 
 class PermittedByRole:
@@ -86,3 +93,21 @@ def show_error(form: forms.Form | ModelForm, error: QuarterdeckError) -> None:
             form.add_error(None, str(wrong))
     if not error.errors:
         form.add_error(None, error.message)
+
+
+def telling_conflicts[**P](view: Callable[P, HttpResponse]) -> Callable[P, HttpResponse]:
+    """For a view of an admin that has no form to rehearse in: what a service refuses undoes all, and is told."""
+
+    @wraps(view)
+    def told(*args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        request = next(item for item in args if isinstance(item, HttpRequest))
+        if request.method != "POST":
+            return view(*args, **kwargs)
+        try:
+            with transaction.atomic():
+                return view(*args, **kwargs)
+        except Conflict as error:
+            messages.error(request, error.message)
+            return redirect(request.get_full_path())
+
+    return told

@@ -1,7 +1,7 @@
 """The connection of Celery's processes to the broker, made to come back soon.
 
 Kombu waits up to 30 s between two tries: fine for a web of queues, too long for a schedule of seconds that must go on
-when the broker does.
+when the broker does. It looks whether it is to end only once a second, and before each try: no pause is longer.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from celery.app.amqp import AMQP
 from kombu.connection import Connection
 
-RETRY = {"interval_start": 0.5, "interval_step": 0.5, "interval_max": 2.0}
+RETRY = {"interval_start": 1.0, "interval_step": 0.0, "interval_max": 1.0}
 
 
 class SteadyConnection(Connection):

@@ -19,7 +19,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from core.config_errors import PREFIX, ConfigurationError, explain, unknown_variables, variable
-from core.config_sources import LOCATORS, config_file, ordered_sources, refuse_missing_locations, secrets_dir
+from core.config_sources import LOCATORS, config_file, missing_locations, ordered_sources, secrets_dir
 from core.data_dir import DataDir
 
 type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -305,19 +305,22 @@ def load_config() -> Config:
 
     Raises ``ConfigurationError`` with one line per wrong setting.
     """
-    refuse_missing_locations()
-    if unknown := unknown_variables({variable(field) for field in Config.model_fields} | set(LOCATORS)):
-        raise ConfigurationError(unknown)
+    known = {variable(field) for field in Config.model_fields} | set(LOCATORS)
+    wrong = [*missing_locations(), *unknown_variables(known)]
+    config = None
     try:
-        return _as_served(Config())
+        config = Config()
     except ValidationError as error:
         fields = Config.model_fields
         given = {tuple(item["loc"][:1]): item for item in error.errors()}.values()
-        raise ConfigurationError([line for item in given for line in explain(item, fields)]) from None
+        wrong += [line for item in given for line in explain(item, fields)]
     except OSError as error:
-        raise ConfigurationError([f"{error.filename or secrets_dir()}: cannot be read: {error.strerror}"]) from None
+        wrong.append(f"{error.filename or secrets_dir()}: cannot be read: {error.strerror}")
     except ValueError as error:
-        raise ConfigurationError([f"{config_file()}: is not valid TOML: {error}"]) from None
+        wrong.append(f"{config_file()}: is not valid TOML: {error}")
+    if config is None or wrong:
+        raise ConfigurationError(wrong)
+    return _as_served(config)
 
 
 def _as_served(config: Config) -> Config:

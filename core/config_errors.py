@@ -71,5 +71,7 @@ def unknown_variables(known: set[str]) -> list[str]:
 
 
 def _suggestion(name: str, known: Mapping[str, Any] | set[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    """Of what is close without the prefix that all variables share, and that makes them alike."""
+    bare = {item.removeprefix(PREFIX): item for item in known}
+    near = difflib.get_close_matches(name.removeprefix(PREFIX), bare, n=1)
+    return f"; did you mean {bare[near[0]]}?" if near else ""

@@ -10,8 +10,6 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from core.config_errors import ConfigurationError
-
 DEFAULT_SECRETS_DIR = "/run/secrets"
 LOCATORS = {
     "QUARTERDECK_CONFIG": "Path of the TOML file; unset: `quarterdeck/config.toml` below `$XDG_CONFIG_HOME`.",
@@ -32,16 +30,15 @@ def secrets_dir() -> Path:
     return Path(os.environ.get("QUARTERDECK_SECRETS_DIR") or DEFAULT_SECRETS_DIR)
 
 
-def refuse_missing_locations() -> None:
-    """A place that somebody named must exist; the default ones need not."""
+def missing_locations() -> list[str]:
+    """A line for each place that somebody named and that is not there; the default ones need not exist."""
     wrong = []
     if "QUARTERDECK_CONFIG" in os.environ and not config_file().is_file():
         wrong.append(f"QUARTERDECK_CONFIG: {os.environ['QUARTERDECK_CONFIG']!r} is not a file; expected a TOML file")
     if "QUARTERDECK_SECRETS_DIR" in os.environ and not secrets_dir().is_dir():
         given = os.environ["QUARTERDECK_SECRETS_DIR"]
         wrong.append(f"QUARTERDECK_SECRETS_DIR: {given!r} is not a folder; expected a folder of secret files")
-    if wrong:
-        raise ConfigurationError(wrong)
+    return wrong
 
 
 def ordered_sources(

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import secrets
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,3 +62,7 @@ class DataDir:
     def lock(self) -> Path:
         """Held by the one supervisor of this folder; says its process id."""
         return self.root / "supervisor.lock"
+
+
+def new_secret_key() -> str:
+    return secrets.token_urlsafe(48)

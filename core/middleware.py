@@ -16,7 +16,7 @@ from prometheus_client import Histogram
 from core.authentication import bearer_token, principal_of_session, principal_of_token
 from core.errors import NotAuthenticated, PermissionDenied, QuarterdeckError
 from core.ids import uuid7_hex
-from core.permissions import ANONYMOUS, PUBLIC, Principal
+from core.permissions import ANONYMOUS, PUBLIC, SIGNED_IN, Principal
 from core.postgresql import is_silent
 from core.problems import answer_exception, method_not_allowed, problem_of, respond, wants_json
 from core.telemetry import metrics
@@ -146,7 +146,8 @@ class AccessMiddleware:
                 raise PermissionDenied("This address declares no permission")
             if principal is ANONYMOUS:
                 raise NotAuthenticated("Sign in to see this")
-            principal.require(required)
+            if required != SIGNED_IN:
+                principal.require(required)
         except QuarterdeckError as error:
             return respond(request, problem_of(error))
         return None

@@ -1,7 +1,7 @@
 """Who may do what: permissions, the four roles that bundle them, and the principal that holds them.
 
-Roles are Django groups of the same name. Every view declares its permission with ``requires`` or says that it is
-``public``; a request to a view that declares nothing is refused (``core.middleware``).
+Roles are Django groups of the same name. Every view declares its permission with ``requires``, or says that it is for
+everybody ``signed_in`` or ``public``; a request to a view that declares nothing is refused (``core.middleware``).
 """
 
 import enum
@@ -83,6 +83,7 @@ def system_principal(part: str) -> Principal:
 
 
 PUBLIC = "public"
+SIGNED_IN = "signed in"
 
 
 def requires[F: Callable[..., object]](permission: Permission) -> Callable[[F], F]:
@@ -98,4 +99,10 @@ def requires[F: Callable[..., object]](permission: Permission) -> Callable[[F], 
 def public[F: Callable[..., object]](view: F) -> F:
     """Declare that a view needs no credentials; it guards itself or has nothing to guard."""
     view.required_permission = PUBLIC  # type: ignore[attr-defined]
+    return view
+
+
+def signed_in[F: Callable[..., object]](view: F) -> F:
+    """Declare that a view is for everybody with an account, whatever their role: it is about themselves."""
+    view.required_permission = SIGNED_IN  # type: ignore[attr-defined]
     return view

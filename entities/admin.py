@@ -64,6 +64,10 @@ class EntityAdmin(CatalogueAdmin):
         ("Record", {"fields": ["uid", "version", "created_at", "updated_at"]}),
     ]
 
+    def get_fieldsets(self, request: HttpRequest, obj: Entity | None = None) -> Any:  # noqa: ARG002
+        """A new one has no record yet: the form would show an id that it will not get."""
+        return self.fieldsets if obj else self.fieldsets[:-1]
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         """Nothing: ``save_related`` writes the entity and its dependencies as one change."""
 

@@ -26,7 +26,7 @@ def entity_fields() -> list[FormField]:
     return [
         FormField(
             "name", "Name", mono=True, placeholder="payments-api",
-            help="Lower-case letters, digits, dots and dashes. It stands in addresses, labels and alerts.",
+            help="Lower-case letters, digits, dots, dashes and underscores. It stands in addresses, labels and alerts.",
         ),
         FormField("title", "Title", optional=True, placeholder="Payments API", help="What people call it."),
         FormField("kind", "Kind", kind="select", options=[(kind.value, text) for kind, text in _KIND_TEXTS.items()]),

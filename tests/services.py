@@ -7,6 +7,7 @@ its environment. Programs come from PATH, else from the wheels of the developmen
 import contextlib
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -153,6 +154,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
     os.environ["QUARTERDECK_DATA_DIR"] = str(folder / "data")
     os.environ.pop("QUARTERDECK_CONFIG", None)
     os.environ["XDG_CONFIG_HOME"] = str(folder)
+    os.environ["QUARTERDECK_SECRET_KEY"] = secrets.token_urlsafe(48)
     os.environ["QUARTERDECK_PROBE_ALLOW_CIDRS"] = "127.0.0.0/8,::1/128"
     os.environ["QUARTERDECK_REDIS_URL"] = stack.enter_context(run_valkey(folder))
     if postgres:

@@ -34,7 +34,7 @@ def seed_own_parts(config: Config) -> bool:
 
     Whether anything was added.
     """
-    if AuditEntry.objects.filter(actor=_SEEDING.name).exists():
+    if AuditEntry.objects.filter(actor=_SEEDING.name, target_type="entity").exists():
         return False
     names = [_name(part) for part, *_ in _PARTS]
     if Entity.objects.filter(name__in=names).exists():

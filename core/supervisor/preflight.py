@@ -1,6 +1,7 @@
 """What must be true before anything is started or changed. Each check raises ``StartRefused`` with its one line."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import socket
@@ -30,6 +31,29 @@ def ensure_writable(data: DataDir) -> None:
                 pass
     except OSError as error:
         raise StartRefused(f"QUARTERDECK_DATA_DIR: cannot write {data.root}: {error.strerror}") from None
+
+
+def keep_private(config: Config, data: DataDir) -> None:
+    """The embedded database is for this user alone, whatever the umask. Its journals take their mode from it."""
+    if config.database_url is not None:
+        return
+    try:
+        data.sqlite.touch(mode=0o600)
+        for path in (data.sqlite, *(data.sqlite.with_name(data.sqlite.name + end) for end in ("-wal", "-shm"))):
+            if path.exists() and path.stat().st_mode & 0o077:
+                path.chmod(0o600)
+    except OSError as error:
+        raise StartRefused(f"QUARTERDECK_DATA_DIR: cannot use {data.sqlite}: {error.strerror}") from None
+
+
+def find_open_folder(data: DataDir) -> str:
+    """The line that says that others can look into the data folder; empty when they cannot.
+
+    It stays as it is: who made it before the first start may have meant it.
+    """
+    if not data.root.stat().st_mode & 0o007:
+        return ""
+    return f"  WARNING  QUARTERDECK_DATA_DIR: every user of this machine can look into it; chmod 700 {data.root}"
 
 
 @contextlib.contextmanager
@@ -69,6 +93,8 @@ def reserve_port(host: str, port: int) -> socket.socket:
     except PermissionError:
         raise StartRefused(f"QUARTERDECK_HTTP_PORT: this user may not listen on port {port}") from None
     except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise StartRefused(f"QUARTERDECK_HTTP_HOST: {host!r} is no address of this machine") from None
         raise StartRefused(
             f"QUARTERDECK_HTTP_PORT: {address}:{port} cannot be used: {(error.strerror or '').lower()}; "
             "another program may be listening there"

@@ -2,19 +2,34 @@
 
 import os
 import secrets
+import string
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.core.management import call_command
-from django.db import transaction
 
 from core.config import Config
-from core.data_dir import DataDir
+from core.data_dir import DataDir, new_secret_key
 from core.migration import missing_migrations
-from core.permissions import Role
+from core.permissions import Role, system_principal
+from core.users import create_administrator
 
 FIRST_USER = "admin"
+PASSWORD_LENGTH = 13
+_PASSWORD_CHARACTERS = string.ascii_letters + string.digits
+
+
+def keep_secret_key(config: Config, data: DataDir) -> None:
+    """Have one key from now on, for this process and its children: the given one, or one that a file keeps."""
+    if config.secret_key is not None:
+        return
+    if not data.secret_key.exists():
+        draft = data.secret_key.with_suffix(".draft")  # a start that ends in between must not leave half a key
+        _write_private(draft, new_secret_key())
+        draft.rename(data.secret_key)
+    settings.SECRET_KEY = data.secret_key.read_text()
 
 
 def migrate() -> bool:
@@ -48,13 +63,16 @@ def ensure_first_user(config: Config, data: DataDir) -> FirstUser | None:
     if config.admin_password is not None:
         password = config.admin_password.get_secret_value()
     else:
-        password = generated = secrets.token_urlsafe(12)
+        password = generated = _generate_password()
         # Before the user: a start that ends in between must not leave a user whose password nobody knows.
         _write_private(data.admin_password, f"{password}\n")
-    with transaction.atomic():
-        user = User.objects.create_superuser(FIRST_USER, password=password)
-        user.groups.add(Group.objects.get(name=Role.ADMIN.value))
+    create_administrator(principal=system_principal("first-start"), username=FIRST_USER, password=password)
     return FirstUser(generated)
+
+
+def _generate_password() -> str:
+    """77 random bits. Letters and digits alone: whoever types it after an option wants no dash in front."""
+    return "".join(secrets.choice(_PASSWORD_CHARACTERS) for _ in range(PASSWORD_LENGTH))
 
 
 def _write_private(path: Path, text: str) -> None:

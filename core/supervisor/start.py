@@ -12,12 +12,21 @@ from core.config import Config
 from core.data_dir import DataDir
 from core.supervisor.child import Child, ChildSpec
 from core.supervisor.own_parts import seed_own_parts
-from core.supervisor.preflight import ensure_database, ensure_writable, find_silent_broker, hold_lock, reserve_port
+from core.supervisor.preflight import (
+    ensure_database,
+    ensure_writable,
+    find_open_folder,
+    find_silent_broker,
+    hold_lock,
+    keep_private,
+    reserve_port,
+)
 from core.supervisor.preparation import (
     FIRST_USER,
     FirstUser,
     ensure_first_user,
     ensure_roles,
+    keep_secret_key,
     migrate,
 )
 from core.supervisor.roles import child_specs
@@ -43,12 +52,14 @@ def serve(
     ensure_writable(data)
     with hold_lock(data), reserve_port(config.http_host, config.http_port), _tell_networks(config, data):
         configure_logging(config.log_level, file=data.logs / "supervisor.log")
+        keep_secret_key(config, data)
+        keep_private(config, data)
         ensure_database(config)
         say(f"Quarterdeck {__version__}")
         say(f"  Data     {data.root} ({_stores(config)})")
         say(f"  Logs     {data.logs}")
         first_user = _prepare(config, data, say)
-        if warning := find_silent_broker(config):
+        for warning in filter(None, (find_open_folder(data), find_silent_broker(config))):
             say(warning)
         specs = [*companions(), *child_specs(config, data, code=code)]
         connections.close_all()

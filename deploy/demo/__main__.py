@@ -70,8 +70,6 @@ def _serve() -> None:
     except StartRefused as refusal:
         sys.stderr.write(f"{refusal}\n")
         sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 def _say(line: str) -> None:
@@ -81,4 +79,7 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -9,12 +9,12 @@ from ninja.operation import Operation
 
 from core.api import api
 from core.api_auth import SessionAuth, TokenAuth
-from core.permissions import PUBLIC, Permission
+from core.permissions import PUBLIC, SIGNED_IN, Permission
 from ops.definitions.desk import Desk
 
 GUARD_THEMSELVES = ("admin/", "api/v1/")
 PUBLIC_ROUTES = {
-    "login", "logout", "admin/login/", "healthz", "readyz", "metrics", "sd/prometheus",
+    "login", "logout", "admin/login/", "admin/password_change/", "healthz", "readyz", "metrics", "sd/prometheus",
     "ping/", "api/push/", "api/<int:project>/", "favicon.ico", "api/v1/openapi.json", "api/v1/docs",
 }  # fmt: skip
 
@@ -58,7 +58,7 @@ def test_the_views_of_every_desk_take_an_editor() -> None:
 def test_a_declared_permission_is_one_of_the_enum() -> None:
     for route, pattern in routes(get_resolver()):
         declared = getattr(pattern.callback, "required_permission", None)
-        assert declared in {None, PUBLIC, *Permission}, route
+        assert declared in {None, PUBLIC, SIGNED_IN, *Permission}, route
 
 
 def test_what_is_public_is_known() -> None:
@@ -86,7 +86,7 @@ def test_a_stranger_gets_into_nothing(client: Client) -> None:
         for route, pattern in routes(get_resolver())
         if getattr(pattern.callback, "required_permission", None) != PUBLIC and not set("<(^") & set(route)
     ]
-    for route in set(closed) - {"admin/login/", "admin/logout/"}:
+    for route in set(closed) - {"admin/login/", "admin/logout/", "admin/password_change/"}:
         response = client.get("/" + route)
         assert response.status_code in {302, 401, 404, 405}, (route, response.status_code)
         if response.status_code == 302:

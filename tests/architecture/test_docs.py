@@ -10,6 +10,8 @@ from pydantic.fields import FieldInfo
 from core.config import Config
 from core.config_errors import allowed_values, is_secret, variable
 from core.config_sources import LOCATORS
+from core.data_dir import DataDir
+from core.permissions import ROLE_PERMISSIONS, Permission, Role
 from core.telemetry import metrics
 from ops.health.checks import KINDS
 from ops.queues.celery_exposition import FAMILIES as CELERY_GAUGES
@@ -21,6 +23,7 @@ SETTINGS = (ROOT / "docs/configuration.md").read_text()
 METRICS = (ROOT / "docs/metrics.md").read_text()
 CHECKS = (ROOT / "docs/checks.md").read_text()
 QUEUES = (ROOT / "docs/queue-sources.md").read_text()
+ROLES = (ROOT / "docs/roles.md").read_text()
 DOCUMENTS = sorted(path for path in ROOT.glob("*.md")) + sorted((ROOT / "docs").rglob("*.md"))
 
 
@@ -58,6 +61,16 @@ def test_no_setting_is_documented_that_does_not_exist() -> None:
 
     for document in DOCUMENTS:
         assert set(re.findall(r"QUARTERDECK_[A-Z_]+[A-Z]", document.read_text())) <= known, document.name
+
+
+def test_what_lies_in_the_data_folder_is_documented() -> None:
+    root = Path("/data")
+    members = [name for name, value in vars(DataDir).items() if isinstance(value, property)]
+    names = {str(getattr(DataDir(root), name).relative_to(root)) for name in members}
+    section = SETTINGS.partition("## The data folder")[2].partition("\n## ")[0]
+
+    assert {name.rstrip("/") for name in re.findall(r"`([\w./]+)`(?=,? [^|]*\|.*\|)", section)} >= names
+    assert "probe_allow_cidrs" in names
 
 
 def test_every_metric_is_documented_as_it_is() -> None:
@@ -105,6 +118,19 @@ def test_every_queue_source_is_in_the_table_with_its_actions() -> None:
     actions = ("peek", "purge", "pause", "resume", "peek_dead", "retry_dead", "discard_dead")
 
     assert listed == {name: {word for word in actions if hasattr(source, word)} for name, source in SOURCES.items()}
+
+
+def test_every_permission_is_documented_with_the_roles_that_hold_it() -> None:
+    head, _rule, *rows = [
+        [cell.strip() for cell in row.strip("|").split("|")] for row in re.findall(r"^\|.+\|$", ROLES, re.MULTILINE)
+    ]
+    assert head[2:] == [role.value for role in Role]
+
+    held = {row[0]: row[2:] for row in rows}
+    assert held == {
+        f"`{permission.value}`": ["yes" if permission in ROLE_PERMISSIONS[role] else "" for role in Role]
+        for permission in Permission
+    }
 
 
 def test_metrics_keep_to_the_conventions() -> None:

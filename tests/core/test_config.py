@@ -158,6 +158,18 @@ def test_a_misspelt_variable_is_refused_with_a_suggestion(configure: Configure) 
     ]
 
 
+def test_what_is_not_close_is_not_suggested(configure: Configure) -> None:
+    assert error_lines(configure, environment={"FOO": "1"}) == ["QUARTERDECK_FOO: no such setting"]
+
+
+def test_an_unknown_variable_hides_no_wrong_value(configure: Configure) -> None:
+    lines = error_lines(configure, environment={"FOO": "1", "HTTP_PORT": "x", "SECRETS_DIR": "/nowhere"})
+
+    assert [line.partition(":")[0] for line in lines] == [
+        "QUARTERDECK_SECRETS_DIR", "QUARTERDECK_FOO", "QUARTERDECK_HTTP_PORT",
+    ]  # fmt: skip
+
+
 def test_an_unknown_key_of_the_file_is_refused_with_a_suggestion(configure: Configure) -> None:
     assert error_lines(configure, toml="htp_port = 1") == [
         "htp_port in the configuration file: no such setting; did you mean http_port?"

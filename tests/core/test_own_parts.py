@@ -1,16 +1,19 @@
 """Quarterdeck's own parts in a new catalogue."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from django.conf import settings
 
 from core.config import get_config
+from core.data_dir import DataDir
 from core.egress import AddressPolicy, current_policy
 from core.models import AuditEntry
 from core.permissions import system_principal
 from core.pulse import record_pulse
 from core.supervisor.own_parts import seed_own_parts
+from core.supervisor.preparation import ensure_first_user
 from entities.models import Dependency, Entity
 from entities.services import delete_entities
 from ops.health.checks.platform import PlatformConfig, PlatformKind
@@ -27,6 +30,12 @@ def probe(component: str) -> Observation:
 
 @pytest.mark.django_db
 class TestSeeding:
+    def test_follows_the_first_user_of_the_same_start(self, tmp_path: Path) -> None:
+        assert ensure_first_user(get_config(), DataDir(tmp_path))
+
+        assert seed_own_parts(get_config())
+        assert not seed_own_parts(get_config())
+
     def test_adds_every_part_with_its_checks_and_dependencies(self) -> None:
         assert seed_own_parts(get_config())
 

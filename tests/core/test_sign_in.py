@@ -2,6 +2,8 @@
 
 import socket
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.conf import settings
@@ -9,11 +11,14 @@ from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.test import Client
 
-from core import sign_in
+from core import sign_in_limit
+from core.data_dir import DataDir
 from core.ids import uuid7_hex
 from tests.services import free_port
 
 pytestmark = pytest.mark.django_db
+
+SHIPPED = (sign_in_limit.FAILURES_PER_ACCOUNT, sign_in_limit.FAILURES_PER_ADDRESS, sign_in_limit.WINDOW_SECONDS)
 
 HERE, THERE = "203.0.113.7", "203.0.113.8"
 
@@ -21,9 +26,9 @@ HERE, THERE = "203.0.113.7", "203.0.113.8"
 @pytest.fixture(autouse=True)
 def _ada(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counters outlive a test in Redis; each test has its own."""
-    monkeypatch.setattr(sign_in, "_KEY", f"test:{uuid7_hex()}")
-    monkeypatch.setattr(sign_in, "FAILURES_PER_ACCOUNT", 3)
-    monkeypatch.setattr(sign_in, "FAILURES_PER_ADDRESS", 5)
+    monkeypatch.setattr(sign_in_limit, "_KEY", f"test:{uuid7_hex()}")
+    monkeypatch.setattr(sign_in_limit, "FAILURES_PER_ACCOUNT", 3)
+    monkeypatch.setattr(sign_in_limit, "FAILURES_PER_ADDRESS", 5)
     monkeypatch.setattr(settings, "PASSWORD_HASHERS", ["django.contrib.auth.hashers.MD5PasswordHasher"])
     User.objects.create_user("ada", password="lovelace")
 
@@ -41,8 +46,8 @@ def test_after_too_many_failures_even_the_right_password_waits() -> None:
     refused = attempt("lovelace")
 
     assert refused.status_code == 429
-    assert 0 < int(refused["Retry-After"]) <= sign_in.WINDOW_SECONDS
-    assert "Too many failed sign-ins. Try again in 5 minutes." in refused.content.decode()
+    assert 0 < int(refused["Retry-After"]) <= sign_in_limit.WINDOW_SECONDS
+    assert "Too many wrong passwords. Try again in 5 minutes." in refused.content.decode()
     assert 'value="ada"' in refused.content.decode()
     assert "aria-invalid" not in refused.content.decode()  # neither field is wrong
 
@@ -80,7 +85,7 @@ def test_a_success_forgets_the_failures() -> None:
         attempt()
         attempt()
         assert attempt("lovelace").status_code == 302 or pytest.fail("refused")
-        sign_in._client(settings.REDIS_URL).delete(f"{sign_in._KEY}:address:{HERE}")
+        sign_in_limit._client(settings.REDIS_URL).delete(f"{sign_in_limit._KEY}:address:{HERE}")
 
 
 def test_successes_do_not_count() -> None:
@@ -123,3 +128,30 @@ def test_a_broker_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) ->
 
         assert attempt("lovelace").status_code == 302
         assert time.monotonic() - started < 15
+
+
+def test_the_shipped_limits_stop_guessing_and_no_office() -> None:
+    assert SHIPPED == (10, 50, 300)
+
+
+class TestTheHintOfTheFirstStart:
+    @pytest.fixture(autouse=True)
+    def _kept_password(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.setattr(settings, "DATA_DIR", DataDir(tmp_path))
+        settings.DATA_DIR.admin_password.write_text("secret")
+
+    def hinted(self) -> bool:
+        return "admin_password" in Client().get("/login").content.decode()
+
+    def test_helps_until_somebody_signed_in(self) -> None:
+        assert self.hinted()
+        assert attempt("lovelace").status_code == 302
+        assert not self.hinted()
+
+    def test_tells_of_no_file_that_is_not_there(self) -> None:
+        settings.DATA_DIR.admin_password.unlink()
+        assert not self.hinted()
+
+    def test_tells_nothing_in_production(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("core.sign_in.get_config", lambda: SimpleNamespace(production=True))
+        assert not self.hinted()

@@ -86,6 +86,20 @@ def test_a_stop_signal_leaves_no_process(tmp_path: Path, number: signal.Signals)
         assert seconds < 10
         assert all_gone(processes)
         assert instance.console().rstrip().endswith("Stopped.")
+        assert "is killed." not in instance.console()
+
+
+def test_nobody_is_killed_who_waits_for_a_broker_that_is_away(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with running(data, REDIS_URL=f"redis://127.0.0.1:{free_port()}/0") as instance:
+        logs = data / "logs"
+        wait_for((logs / "worker.log").exists, seconds=60, what="the worker")
+        wait_for(lambda: "Trying again in" in (logs / "worker.log").read_text(), seconds=60, what="its next try")
+
+        code, seconds = instance.stop()
+
+        assert (code, seconds < 10) == (0, True)
+        assert "is killed." not in instance.console()
 
 
 def test_killing_the_supervisor_leaves_no_process(tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ PAGES = {
     "edit queue": "/queues/{queue}/edit",
     "delete queue": "/queues/{queue}/delete",
     "search": "/search",
+    "own password": "/account/password",
     "search, found": "/search?q=payments",
     "search, nothing found": "/search?q=nothing-is-called-so",
     "queue that cannot be read": "/queues/{unread}",

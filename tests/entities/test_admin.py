@@ -96,6 +96,13 @@ def test_an_entity_is_created_with_its_dependencies_as_one_change(client: Client
     assert (entry.actor, entry.action, bool(entry.request_id)) == ("user:editor", "entity.create", True)
 
 
+def test_a_new_entity_has_no_record_yet(client: Client) -> None:
+    add_entity("api")
+
+    assert "field-uid" not in client.get(ADD).content.decode()
+    assert "field-uid" in client.get(change_url("api")).content.decode()
+
+
 def test_an_edit_is_one_version_and_shows_what_is_stored(client: Client) -> None:
     add_entity("db")
     add_entity("api", labels={"region": "eu"}, description="two\nlines")

@@ -3,20 +3,21 @@
 import datetime as dt
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from core.durations import parse_duration_ms
 from core.errors import QuarterdeckError
 from core.permissions import Role, system_principal
+from core.prepared_command import PreparedCommand
 from core.tokens import create_token
 
 
-class Command(BaseCommand):
+class Command(PreparedCommand):
     help = "Make a bearer token for a program. The token is printed once, alone on the last line."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", help="what uses it; the audit shows token:NAME")
-        parser.add_argument("--role", required=True, choices=[role.value for role in Role])
+        parser.add_argument("--role", required=True, choices=[role.value for role in Role], help="see docs/roles.md")
         parser.add_argument("--expires", metavar="DURATION", help="such as 12h or 90d; without it: when revoked")
 
     def handle(self, *_args: Any, name: str, role: str, expires: str | None, **_options: Any) -> None:

@@ -2,16 +2,17 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from core.permissions import system_principal
+from core.prepared_command import PreparedCommand
 from ops.breakers.definition import DEFINITIONS as SOURCES
 from ops.definitions.encryption import encrypt_secrets
 from ops.health.definition import DEFINITIONS as CHECKS
 from ops.queues.definition import DEFINITIONS as QUEUES
 
 
-class Command(BaseCommand):
+class Command(PreparedCommand):
     help = "Encrypt every stored secret with the newest secret key, after which the former keys can be dropped."
 
     def handle(self, *_args: Any, **_options: Any) -> None:

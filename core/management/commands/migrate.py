@@ -1,5 +1,6 @@
 from typing import Any
 
+from django.conf import settings
 from django.core.management.commands.migrate import Command as Migrate
 from django.db import connection
 
@@ -14,6 +15,7 @@ class Command(Migrate):
         if connection.in_atomic_block:  # a test that wraps everything
             super().handle(*args, **options)
             return
+        settings.DATA_DIR.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         with patient_connection(), only_one_migrates():
             super().handle(*args, **options)
             keep_partitions()

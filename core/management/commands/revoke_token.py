@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from core.errors import QuarterdeckError
 from core.permissions import system_principal
+from core.prepared_command import PreparedCommand
 from core.tokens import revoke_token
 
 
-class Command(BaseCommand):
+class Command(PreparedCommand):
     help = "Make a bearer token invalid at once."
 
     def add_arguments(self, parser: CommandParser) -> None:

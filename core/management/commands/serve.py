@@ -20,8 +20,6 @@ class Command(BaseCommand):
         except StartRefused as refusal:
             self.stderr.write(str(refusal), self.style.NOTICE)
             sys.exit(2)
-        except KeyboardInterrupt:
-            sys.exit(130)
 
     def _say(self, line: str) -> None:
         with contextlib.suppress(OSError):  # a terminal that went away must not end what runs

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import orjson
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from core.errors import QuarterdeckError
 from core.permissions import system_principal
+from core.prepared_command import PreparedCommand
 from entities.catalog.apply import apply_document
 from entities.catalog.document import load_document
 from entities.catalog.export import export_document
@@ -23,7 +24,7 @@ _SIGNS = {"create": "+", "update": "~", "delete": "-"}
 SHOWN_ERRORS = 50
 
 
-class Command(BaseCommand):
+class Command(PreparedCommand):
     help = "Plan, apply or export the catalogue as YAML. Several files and folders are read as one."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.db.models import QuerySet
@@ -13,10 +14,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.html import format_html
+from pydantic import TypeAdapter, ValidationError
 
 from core.admin_services import DjangoUserAdmin, ModelAdmin, PermittedByRole, ServiceForm, rehearse, show_error
 from core.audit import record_action
 from core.authentication import request_principal
+from core.clock import Moment
 from core.durations import parse_duration_ms
 from core.models import ApiToken, AuditEntry
 from core.permissions import Permission
@@ -29,6 +32,22 @@ admin.site.unregister(Group)
 admin.site.unregister(User)
 
 
+_MOMENT = TypeAdapter[dt.datetime](Moment)
+
+
+class MomentFilter(admin.DateFieldListFilter):
+    """Dates that cannot be told in UTC are refused like any other value that cannot be read."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        try:
+            for values in self.used_parameters.values():
+                for value in values if isinstance(values, list) else [values]:
+                    _MOMENT.validate_python(value)
+        except ValidationError as error:
+            raise IncorrectLookupParameters(error) from error
+        return super().queryset(request, queryset)
+
+
 _AUDIT_FIELDS = ("at", "actor", "action", "target_type", "target_name", "target_uid", "was", "became", "request_id")
 
 
@@ -39,7 +58,7 @@ class AuditEntryAdmin(PermittedByRole, ModelAdmin):
     view_permission = Permission.AUDIT_VIEW
     edit_permission = None
     list_display = ["at", "actor", "action", "target_type", "target_name", "changed", "request_id"]
-    list_filter = ["action", "target_type", "at"]
+    list_filter = ["action", "target_type", ("at", MomentFilter)]
     search_fields = ["actor", "target_name", "target_uid", "request_id"]
     fields = readonly_fields = _AUDIT_FIELDS
     show_full_result_count = False

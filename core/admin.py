@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.db.models import QuerySet
@@ -14,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.html import format_html
+from pydantic import TypeAdapter, ValidationError
 
 from core.admin_services import (
     DjangoPasswordForm,
@@ -27,6 +29,7 @@ from core.admin_services import (
     telling_conflicts,
 )
 from core.authentication import request_principal
+from core.clock import Moment
 from core.durations import parse_duration_ms
 from core.models import ApiToken, AuditEntry
 from core.permissions import Permission, Principal
@@ -46,6 +49,22 @@ _ACCESS_HELP = {
     "is_superuser": "Every permission, whatever their roles. It does not open this admin: staff status does.",
 }
 
+_MOMENT = TypeAdapter[dt.datetime](Moment)
+
+
+class MomentFilter(admin.DateFieldListFilter):
+    """Dates that cannot be told in UTC are refused like any other value that cannot be read."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        try:
+            for values in self.used_parameters.values():
+                for value in values if isinstance(values, list) else [values]:
+                    _MOMENT.validate_python(value)
+        except ValidationError as error:
+            raise IncorrectLookupParameters(error) from error
+        return super().queryset(request, queryset)
+
+
 _AUDIT_FIELDS = ("at", "actor", "action", "target_type", "target_name", "target_uid", "was", "became", "request_id")
 
 
@@ -56,7 +75,7 @@ class AuditEntryAdmin(PermittedByRole, ModelAdmin):
     view_permission = Permission.AUDIT_VIEW
     edit_permission = None
     list_display = ["at", "actor", "action", "target_type", "target_name", "changed", "request_id"]
-    list_filter = ["action", "target_type", "at"]
+    list_filter = ["action", "target_type", ("at", MomentFilter)]
     search_fields = ["actor", "target_name", "target_uid", "request_id"]
     fields = readonly_fields = _AUDIT_FIELDS
     show_full_result_count = False

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from core.durations import format_duration_ms
 from core.errors import FieldError
-from core.text import Line
+from core.text import Line, is_stored
 from ops.definitions.definition import Definition, Definitions, Named
 from ops.health.checks import KINDS
 from ops.health.checks.kind import CheckKind
@@ -55,6 +55,17 @@ class CommonFields(Named):
         interval = info.data.get("interval")  # absent when it is wrong itself
         if value is not None and interval is not None and value > interval:
             raise ValueError(f"must be at most the interval, which is {format_duration_ms(interval)}")
+        return value
+
+    @field_validator("degraded_above")
+    @classmethod
+    def _before_its_time_is_over(cls, value: int | None, info: ValidationInfo) -> int | None:
+        """Of a kind that waits it is about the runs of a job, which have no timeout."""
+        timeout, kind = info.data.get("timeout"), KINDS.get(info.data.get("kind", ""))
+        if value is None or timeout is None or kind is None or kind.Config.presentation.waits or is_stored(info):
+            return value
+        if value >= timeout:
+            raise ValueError(f"must be less than the timeout, which is {format_duration_ms(timeout)}")
         return value
 
 

@@ -90,6 +90,14 @@ def test_only_admins_reach_tokens_and_users(client_of: Callable[[Role], Client])
     assert client_of(Role.VIEWER).get("/admin/").status_code == 302
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "yesterday"])
+def test_a_moment_that_the_audit_cannot_be_asked_for_is_passed_over(client: Client, moment: str) -> None:
+    response = client.get(AUDIT, {"at__gte": moment})
+
+    assert (response.status_code, response["Location"]) == (302, f"{AUDIT}?e=1")
+    assert client.get(AUDIT, {"at__gte": "2026-01-01 00:00:00+00:00"}).status_code == 200
+
+
 def test_changes_of_users_and_roles_are_audited(client: Client) -> None:
     client.post(
         f"{USERS}add/",

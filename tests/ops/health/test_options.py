@@ -11,7 +11,7 @@ from core.clock import database_now_ms
 from core.errors import ValidationFailed
 from core.permissions import Principal
 from entities.models import Entity
-from ops.health.definition import parse_check
+from ops.health.definition import definition_of, parse_check
 from ops.health.domain import NextSlot, Severity, counted_status, next_slot
 from ops.health.engine.claim import claim_due_checks
 from ops.health.engine.definitions import load_checks
@@ -117,6 +117,24 @@ class TestRetries:
             with pytest.raises(ValidationFailed) as caught:
                 parse_check({**TCP, "interval": "30s", "retry_interval": wrong})
             assert [error.field for error in caught.value.errors] == ["retry_interval"]
+
+
+def test_what_is_slow_is_known_before_the_time_is_over() -> None:
+    assert parse_check({**TCP, "timeout": "5s", "degraded_above": "4s"}).common.degraded_above == 4_000
+    for timing in ({"timeout": "5s", "degraded_above": "5s"}, {"degraded_above": "10s"}):
+        with pytest.raises(ValidationFailed) as caught:
+            parse_check({**TCP, **timing})
+        (error,) = caught.value.errors
+        assert (error.field, error.message.partition(", ")[0]) == ("degraded_above", "must be less than the timeout")
+    beat = {"name": "it", "kind": "heartbeat", "period": "1h", "grace": "5m", "degraded_above": "30s"}
+    assert parse_check(beat).common.degraded_above == 30_000
+
+
+@pytest.mark.django_db
+def test_what_was_stored_with_such_a_limit_is_read_as_it_is() -> None:
+    check = make_row("tcp", {"host": "10.1.2.3", "port": 1}, timeout_ms=1_000, degraded_above_ms=2_000)
+
+    assert definition_of(check).document()["degraded_above"] == "2s"
 
 
 @pytest.mark.django_db

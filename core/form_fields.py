@@ -4,6 +4,7 @@ Rules live in definitions and services; a form only carries text to them and the
 typed is ever lost.
 """
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -80,11 +81,34 @@ class FormField:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredField:
+    """A field that has another value now than the form; ``value`` is empty when it has none."""
+
+    name: str
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class StaleEdit:
+    """What others saved since the form was begun, up to ``version``.
+
+    ``actor`` and ``at`` are of the last who did; empty and None where the audit does not know.
+    """
+
+    version: int
+    actor: str
+    at: dt.datetime | None
+    fields: tuple[StoredField, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FilledForm:
-    """Fields with values and errors; ``errors`` belong to no field."""
+    """Fields with values and errors; ``errors`` belong to no field. ``stale`` is there when that is why it was not saved."""
 
     fields: tuple[FormField, ...]
     errors: tuple[str, ...] = ()
+    stale: StaleEdit | None = None
 
     def __getitem__(self, name: str) -> FormField:
         for field in self.fields:

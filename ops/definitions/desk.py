@@ -120,7 +120,8 @@ class Desk[C: Named, K: Kind, R: Defined]:
         if request.method != "POST":
             sheet = Sheet(self.subject, definition.kind, row, str(row.version))
             return self._show_form(request, sheet, sheet.written(definition))
-        sheet = Sheet(self.subject, definition.kind, row, request.POST.get("version", ""))
+        version, over = request.POST.get("version", ""), request.POST.get("over", "")
+        sheet = Sheet(self.subject, definition.kind, row, version, over)
         try:
             saved = self.writer.replace(
                 principal=request_principal(request),

@@ -8,7 +8,8 @@ from django.http import QueryDict
 from django.utils.http import urlencode
 
 from core.errors import Conflict, FieldError, NotFound, RateLimited, StaleVersion, ValidationFailed
-from core.form_fields import FilledForm, FormField, Mark, fill
+from core.form_fields import FilledForm, FormField, Mark, StaleEdit, fill
+from core.stale_edits import read_stale_edit, read_version
 from entities.names import suggested_entities
 from ops.definitions.definition import Definition, Definitions, Kind, Named
 from ops.definitions.form_fields import OWN
@@ -34,12 +35,16 @@ class Subject[C: Named, K: Kind, R: Defined]:
 
 @dataclass(frozen=True, slots=True)
 class Sheet[C: Named, K: Kind, R: Defined]:
-    """One form; ``stored`` is what is edited, since it was at ``version``."""
+    """One form; ``stored`` is what is edited, which was at ``version`` when the form was begun.
+
+    ``over`` is a later version that its writer was shown, and wants to replace.
+    """
 
     subject: Subject[C, K, R]
     kind: K
     stored: R | None = None
     version: str = ""
+    over: str = ""
 
     def fields(self) -> list[FormField]:
         fields = self._drawn()
@@ -74,10 +79,22 @@ class Sheet[C: Named, K: Kind, R: Defined]:
         return replace(form, fields=tuple(marked))
 
     def refused(self, typed: QueryDict, error: Refusal) -> FilledForm:
-        message = error.message
-        if isinstance(error, StaleVersion):
-            message = f"Somebody else changed it meanwhile ({error.message}). Reload to see what; yours is still below."
-        return self.filled(typed, error.errors, message=message)
+        """What was typed, with why it was not saved."""
+        if isinstance(error, StaleVersion) and self.stored is not None:
+            return replace(self.filled(typed), stale=self._read_stale(typed, self.stored))
+        return self.filled(typed, error.errors, message=error.message)
+
+    def _read_stale(self, typed: QueryDict, edited: R) -> StaleEdit:
+        definitions = self.subject.definitions
+        now = definitions.rows().select_related("entity").get(pk=edited.pk)
+        return read_stale_edit(
+            target_type=definitions.target,
+            target_uid=edited.uid,
+            begun_at=read_version(self.version) or now.version,
+            version=now.version,
+            typed=self.filled(typed),
+            stored=self.written(definitions.of(now)),
+        )
 
     def data(self, typed: QueryDict) -> dict[str, Any]:
         """What was typed, as the catalogue file would say it; what is empty is not said."""
@@ -112,8 +129,7 @@ class Sheet[C: Named, K: Kind, R: Defined]:
 
     @property
     def expected_version(self) -> int | None:
-        version = self.version
-        return int(version) if version.isascii() and version.isdigit() and len(version) < 10 else None
+        return read_version(self.over or self.version)
 
 
 def no_such_entity(error: NotFound) -> ValidationFailed:

@@ -149,7 +149,7 @@ class Desk[C: Named, K: Kind, R: Defined]:
         A form with errors is answered like ``note``, since telling them is what was asked for.
         """
         sheet = self._sheet_of(request)
-        definition, errors = sheet.judge(request.POST)
+        definition, errors = sheet.judge_trial(request.POST)
         context: dict[str, object] = {"form": sheet.filled(request.POST, errors)}
         status = 200
         if definition is not None and not errors:

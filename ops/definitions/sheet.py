@@ -22,6 +22,10 @@ SHOWN_IN_FORM = (ValidationFailed, Conflict, StaleVersion, RateLimited)
 """What a service may refuse, and is told in the form."""
 
 
+UNNAMED = "unnamed"
+"""What the audit calls something that was tried before it had a name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Subject[C: Named, K: Kind, R: Defined]:
     """What the forms of a slice are about. ``draw_fields`` are those of a kind, ``about`` says what its entity is, and
@@ -107,6 +111,15 @@ class Sheet[C: Named, K: Kind, R: Defined]:
             entity_ref=self.entity_of(typed),
             stored=self.stored,
         )
+
+    def judge_trial(self, typed: QueryDict) -> tuple[Definition[C, K] | None, tuple[FieldError, ...]]:
+        """As ``judge``, for something that is only tried: that needs no name yet."""
+        if typed.get("name", "").strip():
+            return self.judge(typed)
+        named = typed.copy()
+        named["name"] = UNNAMED
+        definition, errors = self.judge(named)
+        return definition, tuple(error for error in errors if error.field != "name")
 
     def definition(self, typed: QueryDict) -> Definition[C, K]:
         """Raises ``ValidationFailed`` with all that is wrong."""

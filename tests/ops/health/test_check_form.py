@@ -164,6 +164,17 @@ def test_a_trial_shows_what_came_of_it_and_saves_nothing(client: Client) -> None
     assert AuditEntry.objects.filter(action="check.try", target_name="api/http").exists()
 
 
+def test_a_trial_needs_no_name(client: Client) -> None:
+    client.post("/new/check", {**HTTP, "name": "unnamed"})
+    with run_target(answer("200 OK", b"fine")) as target:
+        page = text_of(client.post("/new/check/try", {**HTTP, "name": "", "url": target.url}))
+
+    assert "[STATUS] (200)" in page
+    assert 'href="#f-name"' not in page
+    assert AuditEntry.objects.filter(action="check.try", target_name="api/unnamed").exists()
+    assert 'href="#f-name"' in text_of(client.post("/new/check/try", {**HTTP, "name": "no name"}))
+
+
 def test_a_trial_of_a_wrong_form_names_the_fields_and_sends_nothing(client: Client) -> None:
     response = client.post("/new/check/try", {**HTTP, "entity": "", "url": "payments"})
     page = response.content.decode()

@@ -104,7 +104,7 @@ class StaleEdit:
 
 @dataclass(frozen=True, slots=True)
 class FilledForm:
-    """Fields with values and errors; ``errors`` belong to no field. ``stale`` is there when that kept it from being saved."""
+    """Fields with values and errors; ``errors`` belong to no field. ``stale`` is there when that is why it failed."""
 
     fields: tuple[FormField, ...]
     errors: tuple[str, ...] = ()

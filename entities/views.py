@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
@@ -15,9 +15,10 @@ from core.pages import ask_to_delete
 from core.permissions import Permission, requires
 from core.problems import problem_of
 from core.stale_edits import read_stale_edit, read_version
-from core.validation import parse_model
+from core.validation import SUMMARY
 from entities.definition import EntityDefinition
-from entities.entity_form import entity_fields, read_entity_form, write_entity_form
+from entities.entity_form import entity_fields, judge_entity_form, write_entity_form
+from entities.models import Entity
 from entities.selectors import definition_of, find_entity, stored_entities
 from entities.services import create_entity, delete_entity, replace_entity
 
@@ -30,7 +31,7 @@ def entity_create(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _show_form(request, fill(entity_fields(), request.GET.dict()))
     try:
-        definition = parse_model(EntityDefinition, read_entity_form(request.POST))
+        definition = _typed(request.POST)
         entity = create_entity(principal=request_principal(request), definition=definition)
     except _SHOWN_IN_FORM as error:
         return _show_refusal(request, error)
@@ -47,7 +48,7 @@ def entity_edit(request: HttpRequest, name: str) -> HttpResponse:
         return _show_form(request, form, name=name, version=str(entity.version))
     version, over = request.POST.get("version", ""), request.POST.get("over", "")
     try:
-        definition = parse_model(EntityDefinition, read_entity_form(request.POST))
+        definition = _typed(request.POST, stored=entity)
         saved = replace_entity(
             principal=request_principal(request),
             ref=name,
@@ -82,6 +83,14 @@ def entity_delete(request: HttpRequest, name: str) -> HttpResponse:
         },
         template="entities/entity_delete.html",
     )
+
+
+def _typed(form: QueryDict, *, stored: Entity | None = None) -> EntityDefinition:
+    """Raises ``ValidationFailed`` with all that is wrong."""
+    definition, errors = judge_entity_form(form, stored=stored)
+    if definition is None or errors:
+        raise ValidationFailed(SUMMARY, errors=errors)
+    return definition
 
 
 def _show_refusal(

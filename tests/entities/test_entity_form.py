@@ -39,3 +39,34 @@ def test_a_stale_edit_names_what_changed_and_loses_nothing_without_a_click(clien
     assert client.post("/entities/shop/edit", {**mine, "over": "2"}).status_code == 302
     shop = Entity.objects.get()
     assert (shop.title, shop.labels, shop.version) == ("My shop", {}, 3)
+
+
+def test_all_that_is_wrong_is_told_at_once_and_each_fault_once(client: Client) -> None:
+    client.post(NEW, FORM)
+    labels = "region: eu\r\n\r\n1bad: a\r\nalso bad: b"
+
+    refused = client.post(NEW, {**FORM, "labels": labels, "depends_on": "shop\r\nnowhere\r\nelse where"})
+    page = re.sub(r"\s+", " ", refused.content.decode())
+
+    assert refused.status_code == 422
+    assert "is already taken" in page
+    assert "Line 2: there is no entity &#x27;nowhere&#x27;" in page
+    assert page.count("label&#x27;s key is a letter") == 1
+    assert "Lines 3, 4: a label" in page
+    assert Entity.objects.count() == 1
+
+
+def test_an_edit_may_keep_its_name_and_take_no_other(client: Client) -> None:
+    client.post(NEW, FORM)
+    client.post(NEW, {**FORM, "name": "other"})
+
+    assert client.post("/entities/shop/edit", {**FORM, "version": "1", "title": "Shop"}).status_code == 302
+    assert client.post("/entities/shop/edit", {**FORM, "version": "2", "name": "other"}).status_code == 422
+
+
+def test_what_an_entity_needs_can_be_chosen(client: Client) -> None:
+    client.post(NEW, FORM)
+    page = re.sub(r"\s+", " ", client.get(NEW).content.decode())
+
+    assert 'data-picks-into="f-depends_on"' in page
+    assert re.search(r'<datalist id="l-depends_on"> <option value="shop">', page)

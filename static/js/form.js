@@ -54,6 +54,6 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("click", (event) => {
-  const picker = event.target.closest(".picker button")?.closest("[data-picks-into]");
+  const picker = event.target.closest("[data-picks-into] button")?.closest("[data-picks-into]");
   if (picker) pick(picker);
 });

@@ -28,3 +28,9 @@ def record_action(
         after=after,
         request_id=current_request_id(),
     )
+
+
+def actor_words(actor: str) -> str:
+    """The actor of an entry as pages tell it: a person's name, or which token or part of the platform acted."""
+    kind, _, name = actor.partition(":")
+    return name if kind == "user" else f"{kind} {name}"

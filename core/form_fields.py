@@ -4,6 +4,7 @@ Rules live in definitions and services; a form only carries text to them and the
 typed is ever lost.
 """
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -80,11 +81,34 @@ class FormField:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredField:
+    """A field that has another value now than the form; ``value`` is empty when it has none."""
+
+    name: str
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class StaleEdit:
+    """What others saved since the form was begun, up to ``version``.
+
+    ``actor`` and ``at`` are of the last who did; empty and None where the audit does not know.
+    """
+
+    version: int
+    actor: str
+    at: dt.datetime | None
+    fields: tuple[StoredField, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FilledForm:
-    """Fields with values and errors; ``errors`` belong to no field."""
+    """Fields with values and errors; ``errors`` belong to no field. ``stale`` is there when that is why it failed."""
 
     fields: tuple[FormField, ...]
     errors: tuple[str, ...] = ()
+    stale: StaleEdit | None = None
 
     def __getitem__(self, name: str) -> FormField:
         for field in self.fields:
@@ -118,32 +142,44 @@ def fill(
     ``message`` when no field took any error.
     """
     known = {field.name: field for field in fields}
-    by_field: dict[str, list[str]] = {}
+    by_field: dict[str, dict[str, list[int]]] = {}
     loose = []
     for error in errors:
         head, _, rest = error.field.partition(".")
         name = (aliases or {}).get(head, head)
         if name in known:
-            by_field.setdefault(name, []).append(_within(known[name], rest) + error.message)
+            lines = by_field.setdefault(name, {}).setdefault(error.message, [])
+            lines += _lines_of(known[name], values.get(name, ""), rest)
         else:
             loose.append(str(error))
     if message and not by_field and not loose:
         loose.append(message)
     return FilledForm(
         fields=tuple(
-            replace(field, value=values.get(field.name, field.value), error="; ".join(by_field.get(field.name, ())))
+            replace(field, value=values.get(field.name, field.value), error=_tell(by_field.get(field.name, {})))
             for field in known.values()
         ),
         errors=tuple(loose),
     )
 
 
-def _within(field: FormField, rest: str) -> str:
-    """Which line or key of the field an error is about."""
-    part = rest.partition(".")[0]
-    if field.kind == "lines" and part.isdigit():
-        return f"Line {int(part) + 1}: "
-    return f"{part}: " if field.kind == "pairs" and part else ""
+def _lines_of(field: FormField, text: str, rest: str) -> list[int]:
+    """The line of the field that an error is about, as people count; none when it is about all of it."""
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if field.kind == "lines" and (index := rest.partition(".")[0]).isdigit():
+        return [number for number, _ in lines[int(index) :][:1]]
+    if field.kind == "pairs" and rest:
+        keys = ((number, line.partition(":")[0].strip()) for number, line in lines)
+        return [number for number, key in keys if rest == key or rest.startswith(f"{key}.")][:1]
+    return []
+
+
+def _tell(messages: Mapping[str, Sequence[int]]) -> str:
+    """Each message once, with the lines that it is about."""
+    return "; ".join(
+        f"Line{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines))}: {message}" if lines else message
+        for message, lines in messages.items()
+    )
 
 
 def split_lines(text: str) -> list[str]:

@@ -22,8 +22,10 @@ from psycopg_pool import PoolTimeout
 from redis import RedisError
 
 from core import errors
+from core.authentication import principal_of_session
 from core.errors import FieldError
-from core.postgresql import note_silence
+from core.permissions import ANONYMOUS, Permission
+from core.postgresql import is_silent, note_silence
 from core.telemetry.error_reports import report_error
 from core.telemetry.logging import current_request_id
 
@@ -136,11 +138,21 @@ def _problem_page(request: HttpRequest, problem: Problem) -> HttpResponse:
     template = "problem.html#fragment" if request.headers.get("HX-Request") else "problem.html"
     context = {"problem": problem, "request_id": current_request_id()}
     try:
+        context["layout"] = "base.html" if _has_frame(request, problem) else "bare.html"
         return render(request, template, context, status=problem.status)
     except Exception:  # the last resort, whatever the template met
         log.exception("http.problem_page_failed")
         page = format_html(_PLAIN_PAGE, title=problem.title, detail=problem.detail, request_id=current_request_id())
         return HttpResponse(page, status=problem.status)
+
+
+def _has_frame(request: HttpRequest, problem: Problem) -> bool:
+    """Whether the page can have rail and search, as the reader's other pages; an unmatched address asked for nobody."""
+    if problem.status >= 500 or is_silent() or not hasattr(request, "session"):
+        return False
+    if getattr(request, "principal", ANONYMOUS) is ANONYMOUS:
+        request.principal = principal_of_session(request)  # type: ignore[attr-defined]
+    return request.principal.may(Permission.CATALOG_VIEW)  # type: ignore[attr-defined, no-any-return]
 
 
 def answer_exception(request: HttpRequest, error: BaseException) -> HttpResponse:

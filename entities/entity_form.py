@@ -5,10 +5,13 @@ from typing import Any
 
 from django.http import QueryDict
 
+from core.errors import FieldError, ValidationFailed
 from core.form_fields import FormField, join_pairs, split_lines, split_pairs
-from entities.definition import EntityDefinition
-from entities.domain import EntityKind, Lifecycle, Strength
+from core.validation import parse_model
+from entities.definition import DEPENDENCIES_MAX, EntityDefinition
+from entities.domain import EntityKind, Lifecycle, Strength, is_name
 from entities.models import Entity, Team
+from entities.names import suggested_entities
 
 _KIND_TEXTS = {
     EntityKind.SERVICE: "Service",
@@ -41,16 +44,17 @@ def entity_fields() -> list[FormField]:
             "team", "Team", optional=True, mono=True, suggestions=teams, help="A new name creates the team.",
         ),
         FormField(
-            "depends_on", "Needs", kind="textarea", optional=True, mono=True, placeholder="payments-db\nmail soft",
+            "depends_on", "Needs", kind="lines", optional=True, mono=True, placeholder="payments-db\nmail soft",
+            suggestions=suggested_entities(),
             help="One entity a line. When it is down, this one shows as impacted, unless it is marked soft.",
         ),
         FormField("description", "Description", kind="textarea", optional=True),
         FormField(
-            "labels", "Labels", kind="textarea", optional=True, mono=True, placeholder="region: eu",
+            "labels", "Labels", kind="pairs", optional=True, mono=True, placeholder="region: eu",
             help="One a line, as key: value.",
         ),
         FormField(
-            "links", "Links", kind="textarea", optional=True, mono=True,
+            "links", "Links", kind="pairs", optional=True, mono=True,
             placeholder="runbook: https://wiki.example.com/payments", help="One a line. The runbook is shown first.",
         ),
         FormField(
@@ -81,6 +85,31 @@ def read_entity_form(form: QueryDict) -> dict[str, Any]:
 def _read_dependency(line: str) -> dict[str, str]:
     name, _, strength = line.partition(" ")
     return {"name": name, "strength": strength.strip() or Strength.HARD.value}
+
+
+def judge_entity_form(
+    form: QueryDict, *, stored: Entity | None = None
+) -> tuple[EntityDefinition | None, tuple[FieldError, ...]]:
+    """The definition, if its fields are fine, and everything that is wrong, also beside what else there is.
+
+    ``stored`` is the one that is edited.
+    """
+    data, definition = read_entity_form(form), None
+    errors: list[FieldError] = []
+    try:
+        definition = parse_model(EntityDefinition, data)
+    except ValidationFailed as error:
+        errors += error.errors
+    names = [item["name"] for item in data["depends_on"]]
+    there = dict(Entity.objects.filter(name__in=[data["name"], *names[:DEPENDENCIES_MAX]]).values_list("name", "pk"))
+    if there.get(data["name"], stored and stored.pk) != (stored and stored.pk):
+        errors.append(FieldError("name", "is already taken"))
+    errors += [
+        FieldError(f"depends_on.{index}", f"there is no entity {name!r}")
+        for index, name in enumerate(names[:DEPENDENCIES_MAX])
+        if is_name(name) and name not in there and name != data["name"]
+    ]
+    return definition, tuple(errors)
 
 
 def write_entity_form(definition: EntityDefinition) -> Mapping[str, str]:

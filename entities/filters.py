@@ -21,7 +21,10 @@ _LABEL = re.compile(r"([^:=]+)[:=](.*)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class EntityFilter:
-    """What a list is narrowed to; None and empty mean no limit. ``labels`` must all match."""
+    """What a list is narrowed to; None and empty mean no limit. ``labels`` must all match.
+
+    Nothing passes one that ``is_void``: what somebody asked for was not understood.
+    """
 
     kind: str | None = None
     team: str | None = None
@@ -30,6 +33,7 @@ class EntityFilter:
     status: str | None = None
     labels: dict[str, str] = field(default_factory=dict[str, str])
     q: str = ""
+    is_void: bool = False
 
 
 EVERY_ENTITY = EntityFilter()
@@ -59,6 +63,8 @@ def narrowed(rows: QuerySet[Entity], narrow: EntityFilter) -> QuerySet[Entity]:
     for name, wanted in (("team", narrow.team), ("environment", narrow.environment), ("q", narrow.q)):
         _refuse_nul(wanted or "", name)
     _refuse_nul("".join((*narrow.labels, *narrow.labels.values())), "label")
+    if narrow.is_void:
+        return rows.none()
     if narrow.kind is not None:
         rows = rows.filter(kind=narrow.kind)
     if narrow.team is not None:

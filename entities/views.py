@@ -1,24 +1,28 @@
 """Forms of the catalogue: add, change and delete an entity. Pages that show entities compose in ``ops.dashboard``."""
 
+from dataclasses import replace
+
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from core.authentication import request_principal
-from core.errors import Conflict, StaleVersion, ValidationFailed
+from core.errors import Conflict, QuarterdeckError, StaleVersion, ValidationFailed
 from core.form_fields import FilledForm, fill
 from core.pages import ask_to_delete
 from core.permissions import Permission, requires
-from core.problems import STATUS_OF
-from core.validation import parse_model
+from core.problems import problem_of
+from core.stale_edits import read_stale_edit, read_version
+from core.validation import SUMMARY
 from entities.definition import EntityDefinition
-from entities.entity_form import entity_fields, read_entity_form, write_entity_form
+from entities.entity_form import entity_fields, judge_entity_form, write_entity_form
+from entities.models import Entity
 from entities.selectors import definition_of, find_entity, stored_entities
 from entities.services import create_entity, delete_entity, replace_entity
 
-_SHOWN_IN_FORM = (ValidationFailed, Conflict, StaleVersion)
+_SHOWN_IN_FORM = (ValidationFailed, Conflict)
 
 
 @requires(Permission.CATALOG_EDIT)
@@ -27,7 +31,7 @@ def entity_create(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _show_form(request, fill(entity_fields(), request.GET.dict()))
     try:
-        definition = parse_model(EntityDefinition, read_entity_form(request.POST))
+        definition = _typed(request.POST)
         entity = create_entity(principal=request_principal(request), definition=definition)
     except _SHOWN_IN_FORM as error:
         return _show_refusal(request, error)
@@ -42,15 +46,17 @@ def entity_edit(request: HttpRequest, name: str) -> HttpResponse:
     if request.method != "POST":
         form = fill(entity_fields(), write_entity_form(definition_of(entity)))
         return _show_form(request, form, name=name, version=str(entity.version))
-    version = request.POST.get("version", "")
+    version, over = request.POST.get("version", ""), request.POST.get("over", "")
     try:
-        definition = parse_model(EntityDefinition, read_entity_form(request.POST))
+        definition = _typed(request.POST, stored=entity)
         saved = replace_entity(
             principal=request_principal(request),
             ref=name,
             definition=definition,
-            expected_version=int(version) if version.isascii() and version.isdigit() and len(version) < 10 else None,
+            expected_version=read_version(over or version),
         )
+    except StaleVersion as error:
+        return _show_form(request, _stale_form(request, name, version), name=name, version=version, error=error)
     except _SHOWN_IN_FORM as error:
         return _show_refusal(request, error, name=name, version=version)
     messages.success(request, f"Saved {saved.name}" if saved.changed else "Nothing was changed")
@@ -79,19 +85,44 @@ def entity_delete(request: HttpRequest, name: str) -> HttpResponse:
     )
 
 
+def _typed(form: QueryDict, *, stored: Entity | None = None) -> EntityDefinition:
+    """Raises ``ValidationFailed`` with all that is wrong."""
+    definition, errors = judge_entity_form(form, stored=stored)
+    if definition is None or errors:
+        raise ValidationFailed(SUMMARY, errors=errors)
+    return definition
+
+
 def _show_refusal(
-    request: HttpRequest, error: ValidationFailed | Conflict | StaleVersion, *, name: str = "", version: str = ""
+    request: HttpRequest, error: ValidationFailed | Conflict, *, name: str = "", version: str = ""
 ) -> HttpResponse:
-    message = error.message
-    if isinstance(error, StaleVersion):
-        message = f"Somebody else changed it meanwhile ({error.message}). Reload to see what; yours is still below."
-    form = fill(entity_fields(), request.POST.dict(), error.errors, message=message)
-    status = next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
-    return _show_form(request, form, name=name, version=version, status=status)
+    form = fill(entity_fields(), request.POST.dict(), error.errors, message=error.message)
+    return _show_form(request, form, name=name, version=version, error=error)
+
+
+def _stale_form(request: HttpRequest, name: str, version: str) -> FilledForm:
+    """What was typed, beside what somebody else saved since ``version``."""
+    entity = find_entity(name, queryset=stored_entities())
+    typed = fill(entity_fields(), request.POST.dict())
+    stale = read_stale_edit(
+        target_type="entity",
+        target_uid=entity.uid,
+        begun_at=read_version(version) or entity.version,
+        version=entity.version,
+        typed=typed,
+        stored=fill(entity_fields(), write_entity_form(definition_of(entity))),
+    )
+    return replace(typed, stale=stale)
 
 
 def _show_form(
-    request: HttpRequest, form: FilledForm, *, name: str = "", version: str = "", status: int = 200
+    request: HttpRequest,
+    form: FilledForm,
+    *,
+    name: str = "",
+    version: str = "",
+    error: QuarterdeckError | None = None,
 ) -> HttpResponse:
+    status = problem_of(error).status if error else 200
     context = {"section": "entities", "form": form, "name": name, "version": version}
     return render(request, "entities/entity_form.html", context, status=status)

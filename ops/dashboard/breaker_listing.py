@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any, cast
 
@@ -35,6 +36,7 @@ from ops.dashboard.kept_filters import kept_choices, read_kept
 from ops.dashboard.lists import (
     Choice,
     Filters,
+    Misread,
     StatusChoice,
     address,
     choose,
@@ -44,6 +46,7 @@ from ops.dashboard.lists import (
     read_page,
     sorted_columns,
 )
+from ops.dashboard.misread import find_misread
 from ops.dashboard.rows import join_rows
 from ops.signals.domain import Status
 
@@ -66,46 +69,25 @@ _SORTS = frozenset(name for name, _, _ in _COLUMNS if name)
 
 
 def list_breakers(query: QueryDict, *, path: str, principal: Principal) -> dict[str, Any]:
-    """The context of the page; what the address says wrongly counts as not said. ``kind`` leaves one table."""
-    q, entity, kind = plain(query, "q")[:100].strip(), plain(query, "entity")[:200], plain(query, "kind")
-    kind = kind if kind in KINDS else ""
-    state = plain(query, "state")
-    state = state if state in {*BreakerState, TROUBLED} else ""
-    owner = read_kept(query)
+    """The context of the page; an order or a place that the address says wrongly counts as not said.
+
+    ``kind`` leaves one table.
+    """
+    narrow = _read_narrow(query, path)
     own = own_breakers(principal=principal)
-    leaves_out_ours = bool(entity) or kind == "fleet" or owner != EVERY_ENTITY  # they belong to no entity
-    found = [] if leaves_out_ours else [row for row in own.rows if holds_words(row.name, words_of(q))]
-    counts: Counter[str] = Counter(row.state for row in found)
     listing: dict[str, Any] = {"breakers": (), "list": None}
-    if kind != "ours":
-        listing, fleet = _fleet(query, path, principal=principal, state=state, owner=owner, entity=entity, q=q)
+    counts: Counter[str] = Counter()
+    if narrow.kind != "ours":
+        listing, fleet = _fleet(query, path, principal=principal, narrow=narrow)
         counts.update(fleet)
-    total = counts.total()
-    counts[TROUBLED] = sum(counts[word] for word in _TROUBLE)
-    ours = [row for row in found if not state or row.state == state or (state == TROUBLED and row.state in _TROUBLE)]
-    shown = ours if kind == "ours" else ours[:OWN_SHOWN]
+    found = [row for row in own.rows if holds_words(row.name, words_of(narrow.q))] if narrow.has_ours else []
+    counts.update(row.state for row in found)
     return {
         **listing,
+        **_ours(query, path, found, narrow),
         "own": own,
-        "own_count": len(ours),
-        "own_rows": join_rows(own_row(row) for row in shown),
-        "own_shown": len(shown),
-        "own_url": address(query, path, kind="ours", cursor=None),
-        "shows_own": bool(ours) or (own.is_lost and not leaves_out_ours),
-        "filters": Filters(
-            q=q,
-            status=state,
-            total=total,
-            statuses=[StatusChoice(word, counts[word]) for word in CHOICES if counts[word] or word == state],
-            choices=offer(
-                choose("entity", "Entity", entity, entities_with_breakers()),
-                Choice("kind", "Kind", kind, KINDS) if own.rows or kind else None,
-                *kept_choices(owner),
-            ),
-            clear_url=path,
-            what="breakers",
-            word="state",
-        ),
+        "shows_own": any(map(narrow.passes, found)) or (own.is_lost and narrow.has_ours),
+        "filters": _filters(narrow, counts, path=path, has_kinds=bool(own.rows)),
         "chips": [
             (TROUBLED, "In trouble", ""),
             *((word.value, state_words(word).capitalize(), state_glyph(word)) for word in STATES),
@@ -113,21 +95,86 @@ def list_breakers(query: QueryDict, *, path: str, principal: Principal) -> dict[
     }
 
 
+@dataclass(frozen=True, slots=True)
+class _Narrow:
+    """What the address asks for."""
+
+    q: str
+    entity: str
+    kind: str
+    state: str
+    owner: EntityFilter
+    misread: Sequence[Misread]
+
+    @property
+    def has_ours(self) -> bool:
+        """Ours belong to no entity."""
+        return not self.entity and self.kind != "fleet" and self.owner == EVERY_ENTITY
+
+    def passes(self, own: OwnBreakerRow) -> bool:
+        return not self.state or own.state == self.state or (self.state == TROUBLED and own.state in _TROUBLE)
+
+
+def _read_narrow(query: QueryDict, path: str) -> _Narrow:
+    misread = find_misread(query, path, {"state": CHOICES, "kind": KINDS})
+    return _Narrow(
+        q=plain(query, "q")[:100].strip(),
+        entity=plain(query, "entity")[:200],
+        kind="" if misread else plain(query, "kind"),
+        state="" if misread else plain(query, "state"),
+        owner=read_kept(query, is_void=bool(misread)),
+        misread=misread,
+    )
+
+
+def _ours(query: QueryDict, path: str, found: Sequence[OwnBreakerRow], narrow: _Narrow) -> dict[str, Any]:
+    ours = list(filter(narrow.passes, found))
+    shown = ours if narrow.kind == "ours" else ours[:OWN_SHOWN]
+    return {
+        "own_count": len(ours),
+        "own_rows": join_rows(own_row(row) for row in shown),
+        "own_shown": len(shown),
+        "own_url": address(query, path, kind="ours", cursor=None),
+    }
+
+
+def _filters(narrow: _Narrow, counts: Counter[str], *, path: str, has_kinds: bool) -> Filters:
+    counted = {**counts, TROUBLED: sum(counts[word] for word in _TROUBLE)}
+    return Filters(
+        q=narrow.q,
+        status=narrow.state,
+        total=counts.total(),
+        statuses=[
+            StatusChoice(word, counted.get(word, 0)) for word in CHOICES if counted.get(word) or word == narrow.state
+        ],
+        choices=offer(
+            choose("entity", "Entity", narrow.entity, entities_with_breakers()),
+            Choice("kind", "Kind", narrow.kind, KINDS) if has_kinds or narrow.kind else None,
+            *kept_choices(narrow.owner),
+        ),
+        clear_url=path,
+        what="breakers",
+        word="state",
+        misread=narrow.misread,
+    )
+
+
 def _fleet(
-    query: QueryDict, path: str, *, principal: Principal, state: str, owner: EntityFilter, entity: str, q: str
+    query: QueryDict, path: str, *, principal: Principal, narrow: _Narrow
 ) -> tuple[dict[str, Any], Mapping[str, int]]:
     sort = query.get("sort", DEFAULT_SORT)
     sort = sort if sort in _SORTS else DEFAULT_SORT
+    asked: dict[str, Any] = {"owner": narrow.owner, "entity_ref": narrow.entity or None, "q": narrow.q}
 
     def read(cursor: str | None) -> Page[BreakerRow]:
         return breaker_rows(
-            principal=principal, state=state or None, owner=owner, entity_ref=entity or None, q=q,
-            sort=cast("Any", sort), limit=PAGE_SIZE, cursor=cursor,
+            principal=principal, state=narrow.state or None, sort=cast("Any", sort), limit=PAGE_SIZE, cursor=cursor,
+            **asked,
         )  # fmt: skip
 
     try:
         page, is_later = read_page(query, read)
-        counts = state_counts(principal=principal, owner=owner, entity_ref=entity or None, q=q)
+        counts = state_counts(principal=principal, **asked)
     except NotFound:  # of an entity that is gone, nothing is there
         page, is_later, counts = Page((), None), False, {}
     listing = place_page(

@@ -1,5 +1,6 @@
 """The list of checks on its page, read from the address."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ from core.permissions import Principal
 from entities.filters import EntityFilter
 from ops.dashboard.kept_filters import kept_choices, read_kept
 from ops.dashboard.lists import Column, Filters, StatusChoice, address, choose, offer, place_page, plain, read_page
+from ops.dashboard.misread import find_misread
 from ops.dashboard.rows import check_row, join_rows
 from ops.dashboard.severity import SEVERITY
 from ops.health.models import Check
@@ -31,11 +33,11 @@ _COLUMNS = (
 
 
 def list_checks(query: QueryDict, *, path: str, principal: Principal) -> dict[str, Any]:
-    """The context of the page; what the address says wrongly counts as not said."""
-    owner = read_kept(query)
+    """The context of the page; an order or a place that the address says wrongly counts as not said."""
+    misread = find_misread(query, path, {"status": effective.SEVERITIES})
+    owner = read_kept(query, is_void=bool(misread))
     narrow = {name: plain(query, name) for name in ("kind", "q")}
-    status = plain(query, "status")
-    status = status if status in effective.SEVERITIES else ""
+    status = "" if misread else plain(query, "status")
     sort = query.get("sort", "status")
 
     def read(sort: str, cursor: str | None) -> Page[CheckRow]:
@@ -68,7 +70,7 @@ def list_checks(query: QueryDict, *, path: str, principal: Principal) -> dict[st
     return {
         "checks": page.items,
         "list": place_page(query, path, caption="Checks", page=page, is_later=is_later, rows=rows, columns=columns),
-        "filters": _filters(narrow, owner, principal=principal, status=status, path=path),
+        "filters": replace(_filters(narrow, owner, principal=principal, status=status, path=path), misread=misread),
     }
 
 

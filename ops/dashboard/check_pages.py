@@ -17,7 +17,7 @@ from ops.dashboard.latency import is_measured, place_chart, read_percentiles
 from ops.dashboard.lists import address
 from ops.dashboard.time_range import TimeRange, list_choices, parse_range
 from ops.dashboard.timeline import read_timeline
-from ops.dashboard.uptime import draw_days, ratio_words
+from ops.dashboard.uptime import draw_days, tell_windows
 from ops.health.models import Check
 from ops.health.selectors import ResultRow, check_row, check_rows, ping_paths, recent_pings, results_page
 from ops.health.selectors.history import state_intervals, uptime_days, uptime_windows
@@ -42,7 +42,8 @@ def read_check(query: QueryDict, path: str, *, principal: Principal, uid: str) -
     """The context of a check's page. Raises ``NotFound``."""
     row = check_row(principal=principal, uid=uid)
     check = Check.objects.get(uid=uid)
-    time_range = parse_range(query, now_ms=now_ms(), born_ms=to_ms(check.created_at))
+    born_ms = to_ms(check.created_at)
+    time_range = parse_range(query, now_ms=now_ms(), born_ms=born_ms)
     results, is_first = _read_results(query, principal=principal, uid=uid, time_range=time_range)
     percentiles = read_percentiles(row.id, time_range)
     intervals = state_intervals(row.id, since_ms=time_range.since_ms, until_ms=time_range.until_ms)
@@ -55,12 +56,9 @@ def read_check(query: QueryDict, path: str, *, principal: Principal, uid: str) -
         "ping_paths": ping_paths(principal=principal, check_uid=uid),
         "pings": recent_pings(principal=principal, check_uid=uid, limit=SHOWN_PINGS),
         "days": draw_days(uptime_days([row.id])[row.id]),
-        "windows": [
-            (name, "" if ratio is None else ratio_words(ratio), ratio is not None and ratio < 1)
-            for name, ratio in uptime_windows(row.id).items()
-        ],
+        "windows": tell_windows(uptime_windows(row.id)),
         "chart": place_chart(row, time_range, size="large") if is_measured(percentiles) else None,
-        "band": draw_band(intervals, time_range),
+        "band": draw_band(intervals, time_range, born_ms=born_ms),
         "percentiles": percentiles,
         "time_range": time_range,
         "ranges": list_choices(query, path, current=time_range),

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from core.audit import actor_words
 from core.models import AuditEntry
 from core.permissions import Permission, Principal
 from core.secrets import MASK
@@ -73,7 +74,7 @@ def list_edits(*, principal: Principal, target_uids: Collection[str], limit: int
             id=row.pk,
             at=row.at,
             action=row.action,
-            actor=_actor(row.actor),
+            actor=actor_words(row.actor),
             what=_verb(row.action),
             target=f"{row.target_type} {row.target_name}",
             fields=_fields(row.before, row.after) if row.before else [],
@@ -81,11 +82,6 @@ def list_edits(*, principal: Principal, target_uids: Collection[str], limit: int
         )
         for row in rows
     ]
-
-
-def _actor(principal: str) -> str:
-    kind, _, name = principal.partition(":")
-    return name if kind == "user" else f"{kind} {name}"
 
 
 def _verb(action: str) -> str:

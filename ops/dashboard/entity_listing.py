@@ -12,7 +12,8 @@ from django.utils.safestring import SafeString
 from entities.filters import EntityFilter, narrowed
 from entities.models import Entity
 from ops.dashboard.kept_filters import kept_choices, read_kept
-from ops.dashboard.lists import Column, Filters, StatusChoice, address, choose, offer, plain
+from ops.dashboard.lists import Column, Filters, Misread, StatusChoice, address, choose, offer, plain
+from ops.dashboard.misread import find_misread
 from ops.dashboard.rows import Row, entity_row, join_rows, matrix_cell
 from ops.dashboard.severity import SEVERITY
 from ops.dashboard.standing import Fleet
@@ -65,11 +66,15 @@ class Listing:
 
 
 def list_entities(query: QueryDict, *, path: str, fleet: Fleet) -> tuple[Filters, Listing]:
-    """The filter bar and one page of the entities that pass; what the address says wrongly counts as not said."""
-    narrow = parse_filter(query)
+    """The filter bar and one page of the entities that pass.
+
+    An order or a place that the address says wrongly counts as not said.
+    """
+    misread = find_misread(query, path, {"status": SEVERITY})
+    narrow = replace(parse_filter(query), is_void=bool(misread))
     rows = narrow_rows(fleet, narrow)
     counts = fleet.counts if rows is fleet.rows else Counter(row.status for row in rows)
-    filters = _filters(query, narrow, path=path, counts=counts, options=fleet.options)
+    filters = _filters(query, narrow, path=path, counts=counts, options=fleet.options, misread=misread)
     if filters.status:
         rows = [row for row in rows if row.status == filters.status]
     return filters, _listing(query, path=path, rows=rows)
@@ -99,9 +104,9 @@ def _filters(
     path: str,
     counts: Mapping[str, int],
     options: Mapping[str, Sequence[str]],
+    misread: Sequence[Misread],
 ) -> Filters:
-    status = plain(query, "status")
-    status = status if status in SEVERITY else ""
+    status = "" if misread else plain(query, "status")
     words = [word for word in SEVERITY if counts.get(word) or word == status]
     team, environment, label = kept_choices(narrow, options)
     choices = offer(team, environment, choose("kind", "Kind", narrow.kind or "", options["kind"]), label)
@@ -113,6 +118,7 @@ def _filters(
         choices=choices,
         clear_url=path,
         what="entities",
+        misread=misread,
     )
 
 

@@ -1,5 +1,6 @@
 """The list of error groups on its page, read from the address."""
 
+from dataclasses import replace
 from html import escape
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from core.templatetags.display import ago
 from entities.filters import EntityFilter
 from ops.dashboard.kept_filters import kept_choices, read_kept
 from ops.dashboard.lists import Filters, StatusChoice, choose, offer, place_page, plain, read_page, sorted_columns
+from ops.dashboard.misread import find_misread
 from ops.dashboard.rows import join_rows
 from ops.dashboard.sparkline import draw_sparkline
 from ops.errors.selectors import GroupRow, Sort, group_names, group_rows, state_counts
@@ -35,14 +37,17 @@ _COLUMNS = (
 
 
 def list_errors(query: QueryDict, *, path: str, principal: Principal) -> dict[str, Any]:
-    """The context of the page; what the address says wrongly counts as not said. Without a state: the open groups."""
+    """The context of the page; an order or a place that the address says wrongly counts as not said.
+
+    Without a state: the open groups.
+    """
+    misread = find_misread(query, path, {"state": (*STATES, "all"), "level": LEVELS})
     narrow = {name: plain(query, name)[:200] for name in ("entity", "release", "level", "q")}
     narrow["q"] = narrow["q"][:100].strip()
-    state = plain(query, "state")
-    state = state if state in (*STATES, "all") else "open"
+    state = "open" if misread else plain(query, "state") or "open"
     sort = query.get("sort", DEFAULT_SORT)
     sort = sort if sort in {name for name, _, _ in _COLUMNS if name} else DEFAULT_SORT
-    owner = read_kept(query)
+    owner = read_kept(query, is_void=bool(misread))
     filters: dict[str, Any] = {
         "owner": owner, "entity_ref": narrow["entity"], **{name: narrow[name] for name in ("release", "level", "q")},
     }  # fmt: skip
@@ -70,7 +75,7 @@ def list_errors(query: QueryDict, *, path: str, principal: Principal) -> dict[st
             columns=sorted_columns(_COLUMNS, query, path, current=sort, usual=DEFAULT_SORT),
             css="error-table",
         ),
-        "filters": _filters(narrow, owner, state=state, counts=counts, path=path),
+        "filters": replace(_filters(narrow, owner, state=state, counts=counts, path=path), misread=misread),
     }
 
 

@@ -1,13 +1,14 @@
 """How a check stood over a time range: a band for the eye, and its changes as a list."""
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.clock import from_ms
 from core.templatetags.display import duration_words
 from ops.dashboard.strip import Bars
 from ops.dashboard.time_range import TimeRange
 from ops.health.selectors.history import StateInterval
+from ops.signals.domain import Status
 
 WIDTH, HEIGHT = 1_000, 14
 _NARROWEST = 2.0
@@ -35,7 +36,9 @@ class Band:
     height: int = HEIGHT
 
 
-def draw_band(found: list[StateInterval], time_range: TimeRange) -> Band:
+def draw_band(found: list[StateInterval], time_range: TimeRange, *, born_ms: int = 0) -> Band:
+    """What was not known before the check was there, at ``born_ms``, is a gap."""
+    found = _since_birth(found, born_ms)
     span = time_range.until_ms - time_range.since_ms
     paths: dict[str, list[str]] = {}
     lasted: dict[str, int] = {}
@@ -57,3 +60,10 @@ def draw_band(found: list[StateInterval], time_range: TimeRange) -> Band:
         ],
         summary=", ".join(f"{word} {duration_words(ms / 1_000)}" for word, ms in lasted.items()),
     )
+
+
+def _since_birth(found: list[StateInterval], born_ms: int) -> list[StateInterval]:
+    if not found or found[0].status is not Status.UNKNOWN or found[0].start_ms >= born_ms:
+        return found
+    first, *rest = found
+    return [replace(first, start_ms=born_ms), *rest] if first.end_ms > born_ms else rest

@@ -5,21 +5,23 @@ from urllib.parse import urlencode
 
 from django.http import QueryDict
 
-from entities.domain import is_label_key
 from entities.filters import EntityFilter
 from ops.dashboard.lists import Choice, choose, plain
+from ops.dashboard.misread import find_misread, is_label
 from ops.dashboard.standing import read_fleet
 
 KEPT_FILTERS = ("team", "environment", "label")
 
 
-def read_kept(query: QueryDict) -> EntityFilter:
-    """What the address says wrongly counts as not said."""
-    key, colon, value = plain(query, "label").partition(":")
+def read_kept(query: QueryDict, *, is_void: bool = False) -> EntityFilter:
+    """Void when one of them cannot be understood, or when the caller found that of another."""
+    label = query.get("label", "")
+    key, _, value = label.partition(":")
     return EntityFilter(
         team=plain(query, "team") or None,
         environment=plain(query, "environment") or None,
-        labels={key: value} if colon and is_label_key(key) else {},
+        labels={key: value} if is_label(label) else {},
+        is_void=is_void or bool(find_misread(query, "")),
     )
 
 
@@ -32,6 +34,8 @@ def kept_address(path: str, query: QueryDict, **more: str) -> str:
 def kept_scope(query: QueryDict) -> str:
     """What ``read_kept`` reads in words, such as ``team payments, label region:eu``; empty for everything."""
     owner = read_kept(query)
+    if owner.is_void:
+        return "a filter that is not understood"
     labels = [f"label {key}:{value}" for key, value in owner.labels.items()]
     parts = (owner.team and f"team {owner.team}", owner.environment and f"environment {owner.environment}", *labels)
     return ", ".join(filter(None, parts))

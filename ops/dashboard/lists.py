@@ -40,11 +40,22 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Misread:
+    """A filter that says nothing which a list could follow.
+
+    ``why`` is a sentence; at ``clear_url`` is the same list without the filter.
+    """
+
+    why: str
+    clear_url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Filters:
     """The state of the filter bar; ``total`` counts what passes all filters but the status.
 
     ``what`` are the things that are filtered, ``word`` is what the address calls the status, ``usual`` the one that a
-    list shows when nothing is said.
+    list shows when nothing is said. Nothing passes while any of them is ``misread``.
     """
 
     q: str
@@ -56,10 +67,11 @@ class Filters:
     what: str
     word: str = "status"
     usual: str = ""
+    misread: Sequence[Misread] = ()
 
     @property
     def is_set(self) -> bool:
-        return bool(self.q or self.is_chosen)
+        return bool(self.q or self.is_chosen or self.misread)
 
     @property
     def is_chosen(self) -> bool:
@@ -69,7 +81,7 @@ class Filters:
     @property
     def is_narrowed(self) -> bool:
         """By more than the status."""
-        return bool(self.q or any(choice.value for choice in self.choices))
+        return bool(self.q or any(choice.value for choice in self.choices) or self.misread)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from core.templatetags.display import duration_words, status
 from entities.filters import EntityFilter
 from ops.dashboard.kept_filters import kept_choices, read_kept
 from ops.dashboard.lists import Filters, StatusChoice, choose, offer, place_page, plain, read_page, sorted_columns
+from ops.dashboard.misread import find_misread
 from ops.dashboard.rows import join_rows
 from ops.dashboard.severity import SEVERITY
 from ops.dashboard.sparkline import draw_bars
@@ -37,14 +38,14 @@ _COLUMNS = (
 
 
 def list_queues(query: QueryDict, *, path: str, principal: Principal) -> dict[str, Any]:
-    """The context of the page; what the address says wrongly counts as not said."""
+    """The context of the page; an order or a place that the address says wrongly counts as not said."""
+    misread = find_misread(query, path, {"status": SEVERITIES})
     narrow = {name: plain(query, name)[:200] for name in ("entity", "kind", "q")}
     narrow["q"] = narrow["q"][:100].strip()
-    word = plain(query, "status")
-    word = word if word in SEVERITIES else ""
+    word = "" if misread else plain(query, "status")
     sort = query.get("sort", DEFAULT_SORT)
     sort = sort if sort in {name for name, _, _ in _COLUMNS if name} else DEFAULT_SORT
-    owner = read_kept(query)
+    owner = read_kept(query, is_void=bool(misread))
     filters: dict[str, Any] = {
         "owner": owner, "entity_ref": narrow["entity"], "kind": narrow["kind"], "q": narrow["q"],
     }  # fmt: skip
@@ -71,7 +72,10 @@ def list_queues(query: QueryDict, *, path: str, principal: Principal) -> dict[st
             ],
             css="queue-table",
         ),
-        "filters": _filters(narrow, owner, status_counts(principal=principal, **filters), word=word, path=path),
+        "filters": replace(
+            _filters(narrow, owner, status_counts(principal=principal, **filters), word=word, path=path),
+            misread=misread,
+        ),
     }
 
 

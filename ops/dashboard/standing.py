@@ -65,6 +65,8 @@ class Fleet:
 
     def passing(self, narrow: EntityFilter) -> AbstractSet[int] | None:
         """Those that have the team, environment, kind and labels of ``narrow``; None when it asks for none of these."""
+        if narrow.is_void:
+            return frozenset()
         wanted = [("team", narrow.team), ("environment", narrow.environment), ("kind", narrow.kind)]
         wanted += [("label", f"{key}:{value}") for key, value in narrow.labels.items()]
         members = self.catalogue.members

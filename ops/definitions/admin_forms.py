@@ -1,18 +1,22 @@
 """Forms of definitions in the admin: they carry what was typed to the services, and back what these refuse."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import yaml
 from django import forms
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from core.admin_services import ServiceForm, rehearse, show_error
 from core.errors import FieldError, ValidationFailed
 from entities.catalog.yaml_source import parse_yaml
-from ops.definitions.definition import Definition
+from ops.definitions.definition import Definition, Kind
 from ops.definitions.writing import Version, Writer
 
 _DURATION_HELP = "Such as 300ms, 30s or 5m."
 _CONFIG_LIMIT = 100_000
+_CONFIG_HELP = "As in the catalogue file, such as url: http://10.1.2.3/health"
 
 
 class ConfigField(forms.CharField):
@@ -20,7 +24,7 @@ class ConfigField(forms.CharField):
 
     def __init__(self) -> None:
         super().__init__(required=False, max_length=_CONFIG_LIMIT, widget=forms.Textarea(attrs={"rows": 6, "cols": 80}))
-        self.help_text = "As in the catalogue file, such as url: http://10.1.2.3/health"
+        self.help_text = _CONFIG_HELP
         self.label = "Fields of the kind"
 
     def prepare_value(self, value: Any) -> Any:
@@ -126,6 +130,8 @@ class WholeForm(DefinitionForm):
         super().__init__(*args, **kwargs)
         if self.instance.pk and "expected_version" in self.fields:
             self.fields["expected_version"].initial = self.instance.version
+        if "config" in self.fields:
+            self.fields["config"].help_text = _list_fields(self.writer.definitions.kinds)
 
     def save_through_services(self) -> Version:
         entity = self.instance.entity if self.instance.pk else self.cleaned_data["entity"]
@@ -133,3 +139,18 @@ class WholeForm(DefinitionForm):
 
     def _rehearsed(self) -> object:
         return self.save_through_services()
+
+
+def _list_fields(kinds: Iterable[Kind]) -> SafeString:
+    """The help beside the fields of a kind: which there are, of each kind, with those first that must be there."""
+    kind_lines = format_html_join("", "<dt>{}</dt><dd>{}</dd>", ((kind.name, _field_words(kind)) for kind in kinds))
+    return format_html(
+        '{}<details class="kind-fields"><summary>Fields of each kind</summary><dl>{}</dl></details>',
+        _CONFIG_HELP, kind_lines,
+    )  # fmt: skip
+
+
+def _field_words(kind: Kind) -> str:
+    fields = kind.Config.model_fields
+    required = [f"{name} (required)" for name, info in fields.items() if info.is_required()]
+    return ", ".join([*required, *(name for name, info in fields.items() if not info.is_required())]) or "none"

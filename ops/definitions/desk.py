@@ -120,7 +120,8 @@ class Desk[C: Named, K: Kind, R: Defined]:
         if request.method != "POST":
             sheet = Sheet(self.subject, definition.kind, row, str(row.version))
             return self._show_form(request, sheet, sheet.written(definition))
-        sheet = Sheet(self.subject, definition.kind, row, request.POST.get("version", ""))
+        version, over = request.POST.get("version", ""), request.POST.get("over", "")
+        sheet = Sheet(self.subject, definition.kind, row, version, over)
         try:
             saved = self.writer.replace(
                 principal=request_principal(request),
@@ -148,7 +149,7 @@ class Desk[C: Named, K: Kind, R: Defined]:
         A form with errors is answered like ``note``, since telling them is what was asked for.
         """
         sheet = self._sheet_of(request)
-        definition, errors = sheet.judge(request.POST)
+        definition, errors = sheet.judge_trial(request.POST)
         context: dict[str, object] = {"form": sheet.filled(request.POST, errors)}
         status = 200
         if definition is not None and not errors:

@@ -8,7 +8,8 @@ from django.http import QueryDict
 from django.utils.http import urlencode
 
 from core.errors import Conflict, FieldError, NotFound, RateLimited, StaleVersion, ValidationFailed
-from core.form_fields import FilledForm, FormField, Mark, fill
+from core.form_fields import FilledForm, FormField, Mark, StaleEdit, fill
+from core.stale_edits import read_stale_edit, read_version
 from entities.names import suggested_entities
 from ops.definitions.definition import Definition, Definitions, Kind, Named
 from ops.definitions.form_fields import OWN
@@ -19,6 +20,10 @@ type Refusal = ValidationFailed | Conflict | StaleVersion | RateLimited
 
 SHOWN_IN_FORM = (ValidationFailed, Conflict, StaleVersion, RateLimited)
 """What a service may refuse, and is told in the form."""
+
+
+UNNAMED = "unnamed"
+"""What the audit calls something that was tried before it had a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +39,16 @@ class Subject[C: Named, K: Kind, R: Defined]:
 
 @dataclass(frozen=True, slots=True)
 class Sheet[C: Named, K: Kind, R: Defined]:
-    """One form; ``stored`` is what is edited, since it was at ``version``."""
+    """One form; ``stored`` is what is edited, which was at ``version`` when the form was begun.
+
+    ``over`` is a later version that its writer was shown, and wants to replace.
+    """
 
     subject: Subject[C, K, R]
     kind: K
     stored: R | None = None
     version: str = ""
+    over: str = ""
 
     def fields(self) -> list[FormField]:
         fields = self._drawn()
@@ -74,10 +83,22 @@ class Sheet[C: Named, K: Kind, R: Defined]:
         return replace(form, fields=tuple(marked))
 
     def refused(self, typed: QueryDict, error: Refusal) -> FilledForm:
-        message = error.message
-        if isinstance(error, StaleVersion):
-            message = f"Somebody else changed it meanwhile ({error.message}). Reload to see what; yours is still below."
-        return self.filled(typed, error.errors, message=message)
+        """What was typed, with why it was not saved."""
+        if isinstance(error, StaleVersion) and self.stored is not None:
+            return replace(self.filled(typed), stale=self._read_stale(typed, self.stored))
+        return self.filled(typed, error.errors, message=error.message)
+
+    def _read_stale(self, typed: QueryDict, edited: R) -> StaleEdit:
+        definitions = self.subject.definitions
+        now = definitions.rows().select_related("entity").get(pk=edited.pk)
+        return read_stale_edit(
+            target_type=definitions.target,
+            target_uid=edited.uid,
+            begun_at=read_version(self.version) or now.version,
+            version=now.version,
+            typed=self.filled(typed),
+            stored=self.written(definitions.of(now)),
+        )
 
     def data(self, typed: QueryDict) -> dict[str, Any]:
         """What was typed, as the catalogue file would say it; what is empty is not said."""
@@ -90,6 +111,15 @@ class Sheet[C: Named, K: Kind, R: Defined]:
             entity_ref=self.entity_of(typed),
             stored=self.stored,
         )
+
+    def judge_trial(self, typed: QueryDict) -> tuple[Definition[C, K] | None, tuple[FieldError, ...]]:
+        """As ``judge``, for something that is only tried: that needs no name yet."""
+        if typed.get("name", "").strip():
+            return self.judge(typed)
+        named = typed.copy()
+        named["name"] = UNNAMED
+        definition, errors = self.judge(named)
+        return definition, tuple(error for error in errors if error.field != "name")
 
     def definition(self, typed: QueryDict) -> Definition[C, K]:
         """Raises ``ValidationFailed`` with all that is wrong."""
@@ -112,8 +142,7 @@ class Sheet[C: Named, K: Kind, R: Defined]:
 
     @property
     def expected_version(self) -> int | None:
-        version = self.version
-        return int(version) if version.isascii() and version.isdigit() and len(version) < 10 else None
+        return read_version(self.over or self.version)
 
 
 def no_such_entity(error: NotFound) -> ValidationFailed:

@@ -34,7 +34,7 @@ class LinesField(forms.CharField):
 class _CheckFields(DefinitionForm):
     writer = CHECK_WRITER
 
-    interval = DurationField("60s")
+    interval = DurationField("1m")
 
 
 class CheckForm(_CheckFields, WholeForm):

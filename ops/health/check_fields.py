@@ -16,6 +16,33 @@ RHYTHM = "rhythm"
 """The section of when to look and what is good."""
 
 _ASKED_ELSEWHERE = frozenset({"kind", "paused"})
+_RARE = (
+    FormField(
+        "failure_threshold", "Unhealthy after", kind="number", value="1", section=MORE,
+        help="So many bad results in a row.",
+    ),
+    FormField(
+        "success_threshold", "Healthy after", kind="number", value="1", section=MORE,
+        help="So many good results in a row.",
+    ),
+    FormField(
+        "severity", "Severity", kind="select", value="critical", section=MORE,
+        options=[
+            ("critical", "critical: unhealthy makes the entity unhealthy"),
+            ("warning", "warning: unhealthy makes the entity degraded"),
+            ("info", "info: shown here, never counts for the entity"),
+        ],
+    ),
+    FormField(
+        "upside_down", "Upside down", kind="checkbox", section=MORE,
+        help="It should fail: an answer counts as unhealthy, a failure as healthy.",
+    ),
+    FormField(
+        "retry_interval", "Retry every", kind="duration", optional=True, placeholder="5s", section=MORE,
+        help="While the last result was not healthy, instead of the time above; at most as long.",
+    ),
+)  # fmt: skip
+"""What every check has, whatever its kind, and few people set."""
 
 
 def check_fields(kind: CheckKind) -> list[FormField]:
@@ -52,30 +79,7 @@ def _common_fields(kind: CheckKind, presentation: Presentation) -> Iterable[Form
             "degraded_conditions", "Degraded unless", kind="lines", optional=True, mono=True, section=MORE,
             hints=hints, help="One a line. When one fails, the check is degraded, not unhealthy.",
         ),
-        FormField(
-            "failure_threshold", "Unhealthy after", kind="number", value="1", section=MORE,
-            help="So many bad results in a row.",
-        ),
-        FormField(
-            "success_threshold", "Healthy after", kind="number", value="1", section=MORE,
-            help="So many good results in a row.",
-        ),
-        FormField(
-            "severity", "Severity", kind="select", value="critical", section=MORE,
-            options=[
-                ("critical", "critical: unhealthy makes the entity unhealthy"),
-                ("warning", "warning: unhealthy makes the entity degraded"),
-                ("info", "info: shown here, never counts for the entity"),
-            ],
-        ),
-        FormField(
-            "upside_down", "Upside down", kind="checkbox", section=MORE,
-            help="It should fail: an answer counts as unhealthy, a failure as healthy.",
-        ),
-        FormField(
-            "retry_interval", "Retry every", kind="duration", optional=True, placeholder="5s", section=MORE,
-            help="While the last result was not healthy, instead of the time above; at most as long.",
-        ),
+        *_RARE,
     ]  # fmt: skip
     yield from listed
     seen = {field.name for field in listed} | {"name"} | _ASKED_ELSEWHERE

@@ -81,7 +81,7 @@ def get_uptime(request: HttpRequest, uid: str, query: Query[UptimeQuery]) -> Upt
     refuse_unknown_query(request, UptimeQuery)
     check_id = find_check_id(principal=request_principal(request), uid=uid)
     days = history.uptime_days([check_id], days=query.days)[check_id]
-    windows = history.uptime_windows(check_id)
+    windows = {name: window.ratio for name, window in history.uptime_windows(check_id).items()}
     return UptimeOut.model_validate({"windows": windows, "days": [DayUptimeOut.of(day) for day in days]})
 
 

@@ -1,4 +1,5 @@
-// Forms: errors reach the control they are about, hints are inserted at the caret, a stored secret is replaced whole.
+// Forms: errors reach the control they are about, hints are inserted at the caret, a picker adds lines to its text, a
+// stored secret is replaced whole.
 
 function markInvalid(note) {
   const control = document.getElementById(note.dataset.for);
@@ -24,4 +25,35 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("focusin", (event) => {
   if (event.target.matches?.("[data-secret]")) event.target.select();
+});
+
+const pickers = () => document.querySelectorAll("[data-picks-into]");
+const showPickers = () => pickers().forEach((picker) => (picker.hidden = false));
+showPickers();
+document.addEventListener("htmx:after:swap", showPickers);
+
+function pick(picker) {
+  const input = picker.querySelector("input");
+  const picked = input.value.trim();
+  if (!picked) return;
+  const area = document.getElementById(picker.dataset.picksInto);
+  const lines = area.value.split("\n").filter((line) => line.trim());
+  const isThere = lines.some((line) => line.trim().split(/\s+/)[0] === picked);
+  area.value = [...lines, ...(isThere ? [] : [picked])].join("\n");
+  area.dispatchEvent(new Event("input", { bubbles: true }));
+  picker.querySelector("[role=status]").textContent = isThere ? `${picked} is there already` : `Added ${picked}`;
+  input.value = "";
+  input.focus();
+}
+
+document.addEventListener("keydown", (event) => {
+  const picker = event.target.closest?.("[data-picks-into]");
+  if (!picker || event.key !== "Enter" || event.target.tagName !== "INPUT") return;
+  event.preventDefault();
+  pick(picker);
+});
+
+document.addEventListener("click", (event) => {
+  const picker = event.target.closest("[data-picks-into] button")?.closest("[data-picks-into]");
+  if (picker) pick(picker);
 });

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
@@ -126,6 +127,26 @@ class TestUnmatchedAddresses:
 
         assert response.status_code == 404
         assert response["Content-Type"].startswith("text/html")
+
+    @pytest.mark.parametrize("path", ["/no-such-page", "/checks/none", "/entities/none"])
+    def test_keep_the_frame_of_whoever_is_signed_in(
+        self, client: Client, client_of: Callable[[Role], Client], path: str
+    ) -> None:
+        found = client_of(Role.VIEWER).get(path)
+
+        assert found.status_code == 404
+        assert 'id="rail"' in found.text
+        assert 'role="search"' in found.text
+        assert 'id="rail"' not in client.get("/no-such-page").text
+
+    def test_of_somebody_without_a_role_show_nothing_of_the_fleet(
+        self, client: Client, django_user_model: type[User]
+    ) -> None:
+        client.force_login(django_user_model.objects.create_user("nobody"))
+
+        found = client.get("/no-such-page")
+
+        assert (found.status_code, 'id="rail"' in found.text) == (404, False)
 
     def test_of_the_api_are_a_problem(self, client: Client) -> None:
         response = client.get("/api/v1/no-such-thing")

@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from core.permissions import Role
 from tests.browser import SignIn
+from tests.fleet import add_fleet
 
 
 @pytest.mark.parametrize("path", ["/new/check?kind=http", "/new/queue?kind=redis", "/new/breaker-source?kind=scrape"])
@@ -20,3 +21,19 @@ def test_fields_that_were_folded_away_stand_apart_like_the_others(path: str, sig
 
     gaps = {round(below["y"] - above["y"] - above["height"]) for above, below in itertools.pairwise(boxes)}
     assert gaps == {16}
+
+
+def test_what_an_entity_needs_is_chosen_by_the_keyboard(sign_in: SignIn) -> None:
+    add_fleet()
+    page = sign_in(Role.EDITOR).open("/new/entity")
+    needs, picker = page.get_by_label("Needs", exact=False).first, page.get_by_label("Add to Needs")
+    needs.fill("mailer soft")
+
+    for name in ("search", "mailer"):
+        picker.fill(name)
+        picker.press("Enter")
+
+    expect(needs).to_have_value("mailer soft\nsearch")
+    expect(picker).to_have_value("")
+    expect(picker).to_be_focused()
+    expect(page).to_have_url(f"{page.url.split('/new')[0]}/new/entity")

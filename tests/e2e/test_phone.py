@@ -4,8 +4,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core.permissions import Role
+from ops.signals.domain import Status
+from tests.breakers import add_own_open
 from tests.browser import SignIn
-from tests.fleet import add_fleet
+from tests.fleet import add_fleet, add_queue
 
 PLACES = ["Admin", "Wallboard", "API"]
 
@@ -91,3 +93,23 @@ def test_no_word_or_count_of_the_bar_touches_another(width: int, sign_in: SignIn
         }"""
     )
     assert min(gaps) >= 2, gaps
+
+
+@pytest.mark.parametrize("path", ["/", "/entities", "/checks", "/queues", "/breakers"])
+def test_every_link_of_a_list_is_high_enough_for_a_finger(path: str, sign_in: SignIn) -> None:
+    """WCAG 2.5.8: 24 px. On a desktop no row becomes higher for it."""
+    add_fleet()
+    add_queue("search", "emails", Status.UNHEALTHY, message="212 waiting, limit 100")
+    add_own_open()
+    page = sign_in(Role.VIEWER, width=390).open(path)
+
+    low = page.locator("main").evaluate(
+        """(main) => [...main.querySelectorAll("table a, .changes a")]
+          .filter((link) => link.checkVisibility() && link.getBoundingClientRect().height < 24)
+          .map((link) => link.textContent)"""
+    )
+    assert low == []
+
+    page.set_viewport_size({"width": 1440, "height": 900})
+    rows = page.locator("tbody tr").evaluate_all("(rows) => rows.map((row) => row.getBoundingClientRect().height)")
+    assert max(rows, default=0) < (37 if path in {"/", "/entities", "/checks"} else 60)

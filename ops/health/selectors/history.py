@@ -31,6 +31,7 @@ __all__ = [
     "FailureRow",
     "LatencySeries",
     "StateInterval",
+    "WindowUptime",
     "fleet_uptime",
     "latency_series",
     "recent_failures",
@@ -50,7 +51,8 @@ _STEPS_SECONDS = (10, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 2
 class DayUptime:
     """One day of a check. ``ratio`` is the time not unhealthy over the time with a known status, None without any.
 
-    ``worst`` is the worst known status of the day, ``results`` how many came in, ``down_seconds`` the time unhealthy.
+    ``worst`` is the worst known status of the day, ``results`` how many came in, ``down_seconds`` the time unhealthy,
+    ``known_seconds`` that with a known status.
     """
 
     day: dt.date
@@ -58,6 +60,16 @@ class DayUptime:
     worst: Status | None
     results: int
     down_seconds: int
+    known_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class WindowUptime:
+    """The uptime of the last ``span_ms``, which rests on ``known_ms`` with a known status."""
+
+    span_ms: int
+    known_ms: int
+    ratio: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +122,18 @@ def uptime_days(check_ids: Collection[int], *, days: int = 90) -> dict[int, list
     }
 
 
-def uptime_windows(check_id: int) -> dict[str, float | None]:
-    """The uptime ratio of the last 1h, 24h, 7d, 30d and 90d; None where the status was never known."""
-    clock, ratios = Clock.read(), {}
+def uptime_windows(check_id: int) -> dict[str, WindowUptime]:
+    """The uptime of the last 1h, 24h, 7d, 30d and 90d."""
+    clock, windows = Clock.read(), {}
     so_far, until = Totals(), clock.now_ms
     for name, span_ms in WINDOWS_MS.items():
         since = clock.now_ms - span_ms
         more = read_totals([check_id], since_ms=since, until_ms=until, clock=clock)[check_id]
         so_far.known_ms += more.known_ms
         so_far.down_ms += more.down_ms
-        ratios[name] = so_far.uptime
+        windows[name] = WindowUptime(span_ms, so_far.known_ms, so_far.uptime)
         until = since
-    return ratios
+    return windows
 
 
 def window_totals(check_id: int, *, since_ms: int, until_ms: int) -> tuple[Totals, int, int]:
@@ -287,4 +299,5 @@ def _day_uptime(day: int, totals: Totals) -> DayUptime:
         worst=totals.worst,
         results=totals.results,
         down_seconds=round(totals.down_ms / 1_000),
+        known_seconds=round(totals.known_ms / 1_000),
     )

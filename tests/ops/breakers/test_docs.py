@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from core.breaker.registry import FAMILIES
 from core.permissions import system_principal
 from core.tokens import create_token
 from entities.models import Entity
@@ -109,3 +110,11 @@ def test_the_metrics_are_documented_as_they_are() -> None:
     text = (DOCS / "metrics.md").read_text()
     for name, (kind, meaning) in exposition.FAMILIES.items():
         assert re.search(rf"\| `{name}\{{entity,breaker(,state)?\}}` \| {kind} \| {re.escape(meaning)} \|", text), name
+
+
+def test_the_own_breakers_that_the_document_names_are_of_families_that_there_are() -> None:
+    text = (DOCS / "own-breakers.md").read_text()
+    families = set(re.findall(r'breaker_of\("(\w+):', text))
+
+    assert families == set(FAMILIES.names())
+    assert f"There is one: `{next(iter(families))}`." in text

@@ -125,10 +125,41 @@ def test_every_list_of_the_api_takes_every_filter(
     assert client.get(f"/api/v1/{section}?label=region").status_code == 422
 
 
-@pytest.mark.parametrize("section", LISTS)
-def test_what_the_address_says_wrongly_counts_as_not_said(client_of: ClientOf, two_teams: None, section: str) -> None:
-    content = text(client_of(Role.VIEWER), f"/{section}?label=region&team=%00&environment=%00")
-    assert shown(content, section.removesuffix("s")) == ["pay", "web"]
+@pytest.mark.parametrize("section", ["entities", *LISTS])
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("label=region", "“region” is no label. It is a key and its value, as key:value."),
+        ("team=%00", "The team holds a NUL character"),
+        ("{word}=bogus", "“bogus” is no {word}. It is one of "),
+    ],
+)
+def test_a_filter_that_is_not_understood_leaves_nothing_and_can_be_left_out(
+    client_of: ClientOf, two_teams: None, section: str, query: str, said: str
+) -> None:
+    add_own_open()
+    word = "state" if section in {"breakers", "errors"} else "status"
+    content = " ".join(text(client_of(Role.VIEWER), f"/{section}?environment=live&{query.format(word=word)}").split())
+
+    assert "<tbody" not in content
+    assert chip(content, "all") == 0
+    assert said.format(word=word) in content
+    assert f'href="/{section}?environment=live">Leave it out</a>' in content
+    assert '<option value="live" selected>' in content
+
+
+def test_an_overview_whose_filter_is_not_understood_tells_of_nobody(client_of: ClientOf, two_teams: None) -> None:
+    content = " ".join(text(client_of(Role.VIEWER), "/?label=zzz").split())
+
+    assert "In a filter that is not understood" in content
+    assert "“zzz” is no label." in content
+    assert "/entities/web" not in content
+    assert "/entities/web" not in text(client_of(Role.VIEWER), "/wall?label=zzz")
+    assert "“bogus” is no status." in text(client_of(Role.VIEWER), "/?status=bogus")
+
+
+def test_a_kind_of_breakers_that_is_none_leaves_nothing(client_of: ClientOf, two_teams: None) -> None:
+    assert "“bogus” is no kind. It is one of fleet, ours." in text(client_of(Role.VIEWER), "/breakers?kind=bogus")
 
 
 def test_our_own_breakers_belong_to_no_team(client_of: ClientOf, two_teams: None) -> None:

@@ -1,5 +1,6 @@
 """What happened and who changed what are one list, each thing told once; a first start is no news."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -72,3 +73,22 @@ def test_checks_found_healthy_at_first_sight_are_no_recent_change(clients: Calla
     changes = clients(Role.VIEWER).get("/").context["changes"]
 
     assert [change.what for change in changes] == ["tcp turned unhealthy"]
+
+
+def test_a_long_reason_is_clamped_and_can_be_read_whole(clients: Callable[[Role], Client]) -> None:
+    long = ("refused " * 40).strip()
+    entity = Entity.objects.get(name="payments-db")
+    record_entries([NewEntry(entity.pk, now_ms(), "check.status", "tcp", "healthy", "unhealthy", message=long)])
+
+    for path in ("/", "/entities/payments-db"):
+        page = clients(Role.VIEWER).get(path).content.decode()
+        assert f'clamp" title="{long}">' in page, path
+
+
+@pytest.mark.parametrize("path", ["/new/entity", "/entities/search", "/entities/search/edit", "/new/check?kind=http"])
+def test_the_way_to_a_page_ends_with_its_last_step(clients: Callable[[Role], Client], path: str) -> None:
+    page = clients(Role.EDITOR).get(path).content.decode()
+    way = re.search(r'class="crumbs".*?</nav>', page, re.DOTALL)
+
+    assert way
+    assert way[0].endswith("</a></nav>")

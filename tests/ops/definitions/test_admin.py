@@ -1,5 +1,6 @@
 """Queues and sources of breakers in the admin: the services' rules and audit, and no secret for readers."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -140,3 +141,19 @@ def test_moments_are_told_to_the_second_on_both_pages(subject: Subject, created:
         shown = created.get(page).content.decode()
         assert "2025" in shown
         assert "136000" not in shown
+
+
+def test_the_form_names_the_fields_of_each_kind(subject: Subject, client_of: Callable[[Role], Client]) -> None:
+    page = client_of(Role.EDITOR).get(f"{subject.list_url}add/").content.decode()
+    fields = dict(re.findall(r"<dt>([a-z]+)</dt><dd>([^<]*)</dd>", page))
+
+    assert subject.form["kind"] in fields
+    assert len(fields) == page.count("<dt>") > 1
+    assert "url (required)" in fields[subject.form["kind"]]
+
+
+def test_the_rhythm_of_a_new_check_is_spelled_as_elsewhere(client_of: Callable[[Role], Client]) -> None:
+    page = client_of(Role.EDITOR).get("/admin/ops/check/add/").content.decode()
+
+    assert re.search(r'name="interval" value="1m"', page)
+    assert re.search(r"<dt>http</dt><dd>url \(required\), ", page)

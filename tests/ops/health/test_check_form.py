@@ -155,7 +155,32 @@ def test_an_edit_keeps_its_entity_and_refuses_an_older_version(client: Client) -
     assert check.interval_ms == 45_000
     stale = client.post(f"/checks/{check.uid}/edit", {**form, "interval": "50s"})
     assert stale.status_code == 412
-    assert 'value="50s"' in stale.content.decode()
+    page = text_of(stale)
+    assert 'value="50s"' in page
+    assert re.search(r'by editor <time.*?href="#f-interval">[^<]+</a></dt> <dd><span class="stale-value">45s', page)
+    assert page.count('class="stale-value"') == 1
+
+    again = client.post(f"/checks/{check.uid}/edit", {**form, "interval": "50s"})
+    assert again.status_code == 412  # Save once more is not enough
+    over = re.search(r'name="over" value="(\d+)"', page)
+    assert over
+    client.post(f"/checks/{check.uid}/edit", {**form, "version": "2", "interval": "55s"})
+    assert client.post(f"/checks/{check.uid}/edit", {**form, "interval": "50s", "over": over[1]}).status_code == 412
+    assert client.post(f"/checks/{check.uid}/edit", {**form, "interval": "50s", "over": "3"}).status_code == 302
+    check.refresh_from_db()
+    assert check.interval_ms == 50_000
+
+
+def test_a_stale_edit_tells_no_secret(client: Client) -> None:
+    client.post("/new/check", HTTP)
+    check = Check.objects.get()
+    form = {**HTTP, "version": "1", "verify_tls": "on"}
+    assert client.post(f"/checks/{check.uid}/edit", {**form, "bearer_token": "hunter2"}).status_code == 302
+
+    page = text_of(client.post(f"/checks/{check.uid}/edit", {**form, "interval": "50s"}))
+
+    assert "another secret" in page
+    assert "hunter2" not in page
 
 
 def test_a_trial_shows_what_came_of_it_and_saves_nothing(client: Client) -> None:
@@ -169,6 +194,17 @@ def test_a_trial_shows_what_came_of_it_and_saves_nothing(client: Client) -> None
     assert 'data-status="unhealthy"' in page
     assert not Check.objects.exists()
     assert AuditEntry.objects.filter(action="check.try", target_name="api/http").exists()
+
+
+def test_a_trial_needs_no_name(client: Client) -> None:
+    client.post("/new/check", {**HTTP, "name": "unnamed"})
+    with run_target(answer("200 OK", b"fine")) as target:
+        page = text_of(client.post("/new/check/try", {**HTTP, "name": "", "url": target.url}))
+
+    assert "[STATUS] (200)" in page
+    assert 'href="#f-name"' not in page
+    assert AuditEntry.objects.filter(action="check.try", target_name="api/unnamed").exists()
+    assert 'href="#f-name"' in text_of(client.post("/new/check/try", {**HTTP, "name": "no name"}))
 
 
 def test_a_trial_of_a_wrong_form_names_the_fields_and_sends_nothing(client: Client) -> None:

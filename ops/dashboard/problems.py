@@ -27,8 +27,8 @@ _FAR = dt.datetime.max.replace(tzinfo=dt.UTC)
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One entity in trouble, those that suffer from it, and whom it suffers from itself. ``can_run`` is false when all
-    of its checks wait for pings. ``strip`` is of the check that gives the first reason."""
+    """One entity in trouble, those that merely suffer from it, and whom it suffers from itself. ``can_run`` is false
+    when all of its checks wait for pings. ``strip`` is of the check that gives the first reason."""
 
     uid: str
     name: str
@@ -64,8 +64,11 @@ class _Row(NamedTuple):
 
 
 class _Sufferer(NamedTuple):
+    """One that suffers from a cause; ``fails`` itself as well, and then has a row of its own."""
+
     name: str
     tier: int
+    fails: bool
 
 
 class Problems(NamedTuple):
@@ -127,6 +130,7 @@ def _describe(
     row: _Row, status: EntityStatus, sufferers: Sequence[_Sufferer], *, can_run: bool, strip: Strip | None
 ) -> Problem:
     reasons = fold_reasons(status.reasons)
+    impacted = [sufferer.name for sufferer in sufferers if not sufferer.fails]
     return Problem(
         uid=row.uid,
         name=row.name,
@@ -135,8 +139,8 @@ def _describe(
         reason=explain(status),
         reasons=reasons[:SHOWN_REASONS],
         more_reasons=max(0, len(reasons) - SHOWN_REASONS),
-        impacts=tuple(sufferer.name for sufferer in sufferers[:SHOWN_IMPACTS]),
-        impact_count=len(sufferers),
+        impacts=tuple(impacted[:SHOWN_IMPACTS]),
+        impact_count=len(impacted),
         caused_by=status.caused_by[:SHOWN_IMPACTS],
         cause_count=len(status.caused_by),
         team=row.team,
@@ -153,7 +157,8 @@ def _list_impacts(statuses: Mapping[int, EntityStatus]) -> dict[str, list[_Suffe
     rows = Entity.objects.filter(pk__in=suffering).order_by("name")
     for pk, name, tier in rows.values_list("pk", "name", "tier"):
         for cause in statuses[pk].caused_by:
-            impacts.setdefault(cause, []).append(_Sufferer(name, tier))
+            fails = statuses[pk].status != "impacted"
+            impacts.setdefault(cause, []).append(_Sufferer(name, tier, fails))
     return impacts
 
 

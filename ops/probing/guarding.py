@@ -232,5 +232,6 @@ def _refuse(target: str, standing: Standing, failure: str) -> Refusal:
     else:  # others are trying it; at first they are asked for news often
         again_ms = min(max(standing.at_ms - standing.since_ms, AGAIN_MS), AGAIN_MAX_MS)
         what = "is being tried again"
-    why = f"{standing.reason} ({failure})" if failure else standing.reason
-    return Refusal(f"not asked: {target} {what}, {why}; asked again in {describe_duration_ms(again_ms)}", again_ms)
+    cause = f"{failure}; " if failure else ""  # first, as that is what people look for
+    again = f"asked again in {describe_duration_ms(again_ms)}"
+    return Refusal(f"{cause}not asked: {target} {what}, {standing.reason}; {again}", again_ms)

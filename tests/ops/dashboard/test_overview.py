@@ -58,9 +58,9 @@ def test_a_cause_comes_before_what_fails_with_it_even_if_that_is_more_important(
 
     page = client.get("/")
 
-    assert [(problem.name, problem.caused_by) for problem in page.context["problems"]][:2] == [
-        ("payments-db", ()),
-        ("payments-api", ("payments-db",)),
+    assert [(item.name, item.caused_by, item.impacts) for item in page.context["problems"]][:2] == [
+        ("payments-db", (), ()),
+        ("payments-api", ("payments-db",), ()),
     ]
     assert 'needs <a href="/entities/payments-db">' in page.content.decode()
 

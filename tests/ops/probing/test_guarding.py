@@ -127,7 +127,7 @@ def test_an_open_target_is_refused_and_others_are_not(breakers: TargetBreakers) 
     assert refusal.again_ms == POLICY.open_ms + AGAIN_MS
     assert (
         refusal.message
-        == f"not asked: {TARGET} is failing, 20 of 20 calls failed (connection refused); asked again in 5 s"
+        == f"connection refused; not asked: {TARGET} is failing, 20 of 20 calls failed; asked again in 5 s"
     )
     assert leave == Leave(OTHER)
 

@@ -143,7 +143,7 @@ def test_a_broker_that_is_gone_is_not_asked_for_every_queue(make_sampler: MakeSa
 
     assert doors.looks == 24
     assert [failed.phase for failed in failures(doors)] == ["connect"] * 24 + ["circuit"] * 24
-    assert failures(doors)[-1].message.startswith(f"not asked: 127.0.0.1:{doors.port} is failing")
+    assert failures(doors)[-1].message.startswith(f"connection refused; not asked: 127.0.0.1:{doors.port} is failing")
 
 
 def test_a_source_that_was_not_asked_comes_back_within_seconds(make_sampler: MakeSampler) -> None:

@@ -119,7 +119,7 @@ def test_a_target_that_refuses_everybody_is_left_alone_and_its_checks_say_so(
     run_all(engine)
 
     assert messages() == {
-        f"not asked: 127.0.0.1:{port} is failing, 24 of 24 calls failed (connection refused); asked again in 5 s"
+        f"connection refused; not asked: 127.0.0.1:{port} is failing, 24 of 24 calls failed; asked again in 5 s"
     }
     assert set(CheckState.objects.values_list("last_outcome", flat=True)) == {Status.UNHEALTHY}
     assert CheckResult.objects.count() == 2 * MANY
@@ -160,7 +160,7 @@ def test_a_check_that_was_refused_comes_back_within_five_seconds(
 
     late = database_now_ms() - slot
     for state in CheckState.objects.all():
-        assert state.last_message.startswith("not asked")
+        assert "not asked" in state.last_message
         assert state.next_due_ms is not None
         assert 1_000 <= state.next_due_ms - slot <= POLICY.open_ms + 1_000 + late
 
@@ -181,7 +181,7 @@ def test_a_target_that_is_back_is_found_by_the_trials_and_then_asked_by_all(
 
     assert CheckState.objects.filter(status=Status.HEALTHY).count() == MANY
     waited = ResultDetail.objects.filter(
-        message__contains=" is being tried again, 24 of 24 calls failed (connection refused); "
+        message__contains=" is being tried again, 24 of 24 calls failed; "
     )
     assert waited.count() >= MANY - POLICY.permits
     assert {detail.phase for detail in waited} == {"circuit"}
@@ -197,7 +197,7 @@ def test_engines_share_what_they_learned(make_guarded: MakeGuarded, storage: Red
     run_one(there, check)
     assert state_of(check).last_message == "connection refused"  # it learns by a failure of its own
     run_one(there, check)
-    assert state_of(check).last_message.startswith("not asked")
+    assert "not asked" in state_of(check).last_message
 
 
 def run_one(engine: Engine, check: Check) -> None:
@@ -261,7 +261,9 @@ def test_without_the_shared_store_the_engine_judges_by_itself(
     run_all(engine)  # the store is gone, and nothing is known
     assert messages() == {"connection refused"}
     run_all(engine)
-    assert {message.partition(",")[0] for message in messages()} == {f"not asked: 127.0.0.1:{port} is failing"}
+    assert {message.partition(",")[0] for message in messages()} == {
+        f"connection refused; not asked: 127.0.0.1:{port} is failing"
+    }
     assert CheckResult.objects.count() == 1 + 2 * (MANY + 1)
 
 
@@ -272,7 +274,7 @@ def test_a_store_that_hangs_holds_up_no_check(make_guarded: MakeGuarded, port: i
         run_all(engine)
         assert messages() == {"connection refused"}
         run_all(engine)
-        assert all(message.startswith("not asked") for message in messages())
+        assert all("not asked" in message for message in messages())
 
 
 def test_what_an_operator_stopped_is_unknown_until_the_end(
@@ -314,4 +316,4 @@ def test_memory_is_enough_for_one_process(make_guarded: MakeGuarded, clock: Cloc
     engine = make_guarded(MemoryStorage(clock))
     run_all(engine)
     run_all(engine)
-    assert all(message.startswith("not asked") for message in messages())
+    assert all("not asked" in message for message in messages())

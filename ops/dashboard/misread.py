@@ -11,6 +11,7 @@ from entities.domain import is_label_key
 from ops.dashboard.lists import Misread, address
 
 _TEXTS = ("q", "team", "environment", "entity", "kind", "release", "level")
+_ONCE = ("team", "environment", "label")
 _SHOWN = 80
 
 
@@ -22,6 +23,11 @@ def find_misread(query: QueryDict, path: str, words: Mapping[str, Collection[str
             found.append((name, f"{_quoted(value)} is no {name}. It is one of {', '.join(known)}."))
     if (label := query.get("label")) and not is_label(label):
         found.append(("label", f"{_quoted(label)} is no label. It is a key and its value, as key:value."))
+    found += [
+        (name, f"There is more than one {name}. A page is narrowed by one.")
+        for name in _ONCE
+        if len(query.getlist(name)) > 1
+    ]
     found += [
         (name, f"The {name} holds a NUL character, which nothing does.")
         for name in _TEXTS

@@ -130,6 +130,8 @@ def test_every_list_of_the_api_takes_every_filter(
     ("query", "said"),
     [
         ("label=region", "“region” is no label. It is a key and its value, as key:value."),
+        ("label=region:eu&label=tier:gold", "There is more than one label. A page is narrowed by one."),
+        ("team=payments&team=search", "There is more than one team. A page is narrowed by one."),
         ("team=%00", "The team holds a NUL character"),
         ("{word}=bogus", "“bogus” is no {word}. It is one of "),
     ],

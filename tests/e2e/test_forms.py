@@ -37,3 +37,18 @@ def test_what_an_entity_needs_is_chosen_by_the_keyboard(sign_in: SignIn) -> None
     expect(picker).to_have_value("")
     expect(picker).to_be_focused()
     expect(page).to_have_url(f"{page.url.split('/new')[0]}/new/entity")
+
+
+@pytest.mark.parametrize("path", ["/new/check?kind=http", "/new/entity"])
+def test_a_refused_form_says_so_where_one_looks_and_leads_to_what_is_wrong(path: str, sign_in: SignIn) -> None:
+    visitor = sign_in(Role.EDITOR, width=390)
+    page = visitor.open(path)
+
+    page.get_by_role("button", name="Add").last.click()
+
+    refused = page.get_by_role("alert").filter(has_text="Not saved.")
+    expect(refused).to_be_in_viewport()
+    expect(refused).to_be_focused()
+    refused.get_by_role("link", name="Name").click()
+    expect(page.locator("#f-name")).to_be_focused()
+    assert visitor.accessibility_violations() == []

@@ -4,12 +4,13 @@ A form rehearses its write while it is validated (``rehearse``): the service run
 it refuses becomes an error of the form. The write itself follows in ``save_model`` or ``save_related``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.options import BaseModelAdmin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
 from django.contrib.auth.models import User
@@ -25,6 +26,7 @@ from core.errors import Conflict, QuarterdeckError
 from core.permissions import Permission, Principal
 
 if TYPE_CHECKING:  # generic for the type checker alone
+    AnyAdmin = BaseModelAdmin[Any]
     ModelAdmin = admin.ModelAdmin[Any]
     TabularInline = admin.TabularInline[Any, Any]
     ModelForm = forms.ModelForm[Any]
@@ -33,17 +35,32 @@ if TYPE_CHECKING:  # generic for the type checker alone
     DjangoUserForm = UserChangeForm[User]
     DjangoPasswordForm = AdminPasswordChangeForm[User]
 else:
-    ModelAdmin, TabularInline, ModelForm = admin.ModelAdmin, admin.TabularInline, forms.ModelForm
+    AnyAdmin, ModelAdmin, TabularInline = BaseModelAdmin, admin.ModelAdmin, admin.TabularInline
+    ModelForm = forms.ModelForm
     InlineFormSet, DjangoUserAdmin = BaseInlineFormSet, UserAdmin
     DjangoUserForm, DjangoPasswordForm = UserChangeForm, AdminPasswordChangeForm
 
 
-class PermittedByRole:
+_FILTERED_BY = ("", "__exact", "__id__exact", "__isnull", "__isempty", "__gte", "__lt")
+"""What Django's filters append to the path of their field."""
+
+
+class PermittedByRole(AnyAdmin):
     """For a ``ModelAdmin`` or an inline: who holds ``view_permission`` sees, who holds ``edit_permission`` writes."""
 
     view_permission: ClassVar[Permission]
     edit_permission: ClassVar[Permission | None]
     """None: nobody writes here."""
+    linked_by: ClassVar[Sequence[str]] = ()
+    """Fields that a link of ours narrows the list by, besides those of ``list_filter``."""
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:  # noqa: ARG002
+        """Django allows any lookup of any own column: guessing by ``startswith`` would tell what a page masks, and a
+        ``regex`` would run in the database. No text there holds a NUL, and PostgreSQL takes none.
+        """
+        filters = [item[0] if isinstance(item, tuple) else item for item in getattr(self, "list_filter", ())]
+        paths = [*self.linked_by, *(getattr(item, "parameter_name", item) for item in filters)]
+        return lookup in {f"{path}{ending}" for path in paths for ending in _FILTERED_BY} and "\0" not in value
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return request_principal(request).may(self.view_permission)

@@ -83,10 +83,25 @@ def show_moment(at_ms: int) -> str:
     return localize(from_ms(at_ms))
 
 
+class VersionField(forms.IntegerField):
+    """The version that the form was shown with, to be named ``expected_version``. Nobody typed it."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False, widget=forms.HiddenInput)
+
+    def has_changed(self, initial: Any, data: Any) -> bool:  # noqa: ARG002
+        return False
+
+
 class ServiceForm(ModelForm):
     """A form whose admin sets ``principal`` on its class for each request."""
 
     principal: ClassVar[Principal]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk and "expected_version" in self.fields:
+            self.fields["expected_version"].initial = self.instance.version
 
 
 def rehearse(write: Callable[[], object]) -> QuarterdeckError | None:

@@ -8,7 +8,7 @@ from django import forms
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from core.admin_services import ServiceForm, rehearse, show_error
+from core.admin_services import ServiceForm, VersionField, rehearse, show_error
 from core.errors import FieldError, ValidationFailed
 from entities.catalog.yaml_source import parse_yaml
 from ops.definitions.definition import Definition, Kind
@@ -68,6 +68,7 @@ class DefinitionForm(ServiceForm):
 
     kind = forms.ChoiceField()
     config = ConfigField()
+    expected_version = VersionField()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -99,14 +100,14 @@ class DefinitionForm(ServiceForm):
             raise ValidationFailed("Not of the kind", errors=(FieldError("config", f"{taken[0]} has its own field"),))
         return self.writer.definitions.parse({**data["config"], **common})
 
-    def write(self, *, entity_uid: str, expected_version: int | None = None) -> Version:
+    def write(self, *, entity_uid: str) -> Version:
         if not self.instance.pk:
             return self.writer.create(principal=self.principal, entity_ref=entity_uid, definition=self.definition())
         return self.writer.replace(
             principal=self.principal,
             uid=self.instance.uid,
             definition=self.definition(),
-            expected_version=expected_version,
+            expected_version=self.cleaned_data.get("expected_version"),
         )
 
     @property
@@ -124,18 +125,14 @@ class DefinitionForm(ServiceForm):
 class WholeForm(DefinitionForm):
     """The form of one definition, with the entity that it belongs to."""
 
-    expected_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.instance.pk and "expected_version" in self.fields:
-            self.fields["expected_version"].initial = self.instance.version
         if "config" in self.fields:
             self.fields["config"].help_text = _list_fields(self.writer.definitions.kinds)
 
     def save_through_services(self) -> Version:
         entity = self.instance.entity if self.instance.pk else self.cleaned_data["entity"]
-        return self.write(entity_uid=entity.uid, expected_version=self.cleaned_data.get("expected_version"))
+        return self.write(entity_uid=entity.uid)
 
     def _rehearsed(self) -> object:
         return self.save_through_services()

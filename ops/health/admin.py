@@ -118,7 +118,7 @@ class CheckInline(PermittedByRole, TabularInline):
     model = Check
     form = InlineCheckForm
     formset = CheckFormSet
-    fields = ["name", "kind", "config", "interval", "paused"]
+    fields = ["name", "kind", "config", "interval", "paused", "expected_version"]
     extra = 0
     show_change_link = True
     count = 0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.options import BaseModelAdmin
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
 from django.contrib.auth.models import User
@@ -41,6 +42,21 @@ else:
     DjangoUserForm, DjangoPasswordForm = UserChangeForm, AdminPasswordChangeForm
 
 
+class StoredSelect(AutocompleteSelect):
+    """Django's own asks the database for whatever was sent, which fails for what no key can be."""
+
+    def optgroups(self, name: str, value: Sequence[Any], attrs: dict[str, Any] | None = None) -> Any:
+        return super().optgroups(
+            name, [key for key in value if not isinstance(key, str) or self._is_stored(key)], attrs
+        )
+
+    def _is_stored(self, key: str) -> bool:
+        try:
+            return self.choices.field.to_python(key) is not None
+        except forms.ValidationError:
+            return False
+
+
 _FILTERED_BY = ("", "__exact", "__id__exact", "__isnull", "__isempty", "__gte", "__lt")
 """What Django's filters append to the path of their field."""
 
@@ -61,6 +77,11 @@ class PermittedByRole(AnyAdmin):
         filters = [item[0] if isinstance(item, tuple) else item for item in getattr(self, "list_filter", ())]
         paths = [*self.linked_by, *(getattr(item, "parameter_name", item) for item in filters)]
         return lookup in {f"{path}{ending}" for path in paths for ending in _FILTERED_BY} and "\0" not in value
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", StoredSelect(db_field, self.admin_site))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return request_principal(request).may(self.view_permission)

@@ -33,6 +33,7 @@ class LinesField(forms.CharField):
 
 class _CheckFields(DefinitionForm):
     writer = CHECK_WRITER
+    config_example = "url: http://10.1.2.3/health"
 
     interval = DurationField("1m")
 

@@ -186,7 +186,7 @@ X_FRAME_OPTIONS = "DENY"
 
 BODY_LIMIT_BYTES = 1_048_576
 DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT_BYTES
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000  # an entity in the admin: 200 dependencies and 100 checks, each a row of fields
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 3_000  # an entity in the admin: 200 dependencies and 100 checks, each a row of fields
 FORMS_URLFIELD_ASSUME_HTTPS = True
 
 LOGGING_CONFIG = None

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 
-from core.admin_services import InlineFormSet, ServiceForm, rehearse, show_error
+from core.admin_services import InlineFormSet, ServiceForm, VersionField, rehearse, show_error
 from core.errors import QuarterdeckError
 from core.validation import parse_model
 from entities.definition import EntityDefinition, TeamDefinition
@@ -47,16 +47,11 @@ class PairsField(forms.CharField):
 class EntityForm(ServiceForm):
     labels = PairsField(example="region: eu")
     links = PairsField(example="runbook: https://wiki.example.org/payments")
-    expected_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+    expected_version = VersionField()
 
     class Meta:
         model = Entity
         fields = [*DEFINED, "team"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "expected_version" in self.fields and self.instance.pk:
-            self.fields["expected_version"].initial = self.instance.version
 
     def clean_description(self) -> str:
         return str(self.cleaned_data["description"]).replace("\r\n", "\n")
@@ -110,16 +105,11 @@ class DependencyFormSet(InlineFormSet):
 
 
 class TeamForm(ServiceForm):
-    expected_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+    expected_version = VersionField()
 
     class Meta:
         model = Team
         fields = ["name", "title"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "expected_version" in self.fields and self.instance.pk:
-            self.fields["expected_version"].initial = self.instance.version
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}

@@ -37,6 +37,7 @@ class FleetBreakerAdmin(PermittedByRole, ModelAdmin):
 
 class SourceForm(WholeForm):
     writer = SOURCE_WRITER
+    config_example = "url: http://10.1.2.3/metrics"
 
     interval = DurationField("30s")
     timeout = DurationField("5s")

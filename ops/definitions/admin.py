@@ -6,12 +6,13 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 
 from core.admin_services import ModelAdmin, PermittedByRole, show_moment
 from core.authentication import request_principal
 from core.permissions import Permission
 from core.revision import changing
-from ops.definitions.admin_forms import WholeForm
+from ops.definitions.admin_forms import WholeForm, as_yaml
 from ops.definitions.models import Defined
 
 _ASKED = ["entity", "name", "kind", "config", "paused", "expected_version"]
@@ -70,7 +71,7 @@ class DefinedAdmin(PermittedByRole, ModelAdmin):
         """Anybody who may view it reads this, hence without anything that may be secret."""
         definitions = self.form.writer.definitions
         shown = definitions.mask_document(definitions.document_of(row), kind=row.kind)
-        return "\n".join(f"{name}: {value}" for name, value in shown.items() if value is not None)
+        return format_html("<pre>{}</pre>", as_yaml({name: item for name, item in shown.items() if item is not None}))
 
     @admin.display(description="Last result", ordering="state__last_at_ms")
     def last_result(self, row: Any) -> str | None:

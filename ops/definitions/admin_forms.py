@@ -1,6 +1,6 @@
 """Forms of definitions in the admin: they carry what was typed to the services, and back what these refuse."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import yaml
@@ -8,7 +8,7 @@ from django import forms
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from core.admin_services import ServiceForm, rehearse, show_error
+from core.admin_services import ServiceForm, VersionField, rehearse, show_error
 from core.errors import FieldError, ValidationFailed
 from entities.catalog.yaml_source import parse_yaml
 from ops.definitions.definition import Definition, Kind
@@ -16,7 +16,11 @@ from ops.definitions.writing import Version, Writer
 
 _DURATION_HELP = "Such as 300ms, 30s or 5m."
 _CONFIG_LIMIT = 100_000
-_CONFIG_HELP = "As in the catalogue file, such as url: http://10.1.2.3/health"
+
+
+def as_yaml(document: Mapping[str, Any]) -> str:
+    """As a form asks for it, in the order given."""
+    return yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True)
 
 
 class ConfigField(forms.CharField):
@@ -24,13 +28,12 @@ class ConfigField(forms.CharField):
 
     def __init__(self) -> None:
         super().__init__(required=False, max_length=_CONFIG_LIMIT, widget=forms.Textarea(attrs={"rows": 6, "cols": 80}))
-        self.help_text = _CONFIG_HELP
         self.label = "Fields of the kind"
 
     def prepare_value(self, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        return yaml.safe_dump(value, sort_keys=False, allow_unicode=True) if value else ""
+        return as_yaml(value) if value else ""
 
     def to_python(self, value: Any) -> Any:
         try:
@@ -65,12 +68,16 @@ class DefinitionForm(ServiceForm):
     """A form whose fields, those that it has, are those of a definition."""
 
     writer: ClassVar[Writer[Any, Any, Any]]
+    config_example: ClassVar[str]
 
     kind = forms.ChoiceField()
     config = ConfigField()
+    expected_version = VersionField()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "config" in self.fields:
+            self.fields["config"].help_text = f"As in the catalogue file, such as {self.config_example}"
         if isinstance(kind := self.fields.get("kind"), forms.ChoiceField):
             kind.choices = [(name, name) for name in self.writer.definitions.kinds.names()]
         if self.instance.pk:
@@ -99,14 +106,14 @@ class DefinitionForm(ServiceForm):
             raise ValidationFailed("Not of the kind", errors=(FieldError("config", f"{taken[0]} has its own field"),))
         return self.writer.definitions.parse({**data["config"], **common})
 
-    def write(self, *, entity_uid: str, expected_version: int | None = None) -> Version:
+    def write(self, *, entity_uid: str) -> Version:
         if not self.instance.pk:
             return self.writer.create(principal=self.principal, entity_ref=entity_uid, definition=self.definition())
         return self.writer.replace(
             principal=self.principal,
             uid=self.instance.uid,
             definition=self.definition(),
-            expected_version=expected_version,
+            expected_version=self.cleaned_data.get("expected_version"),
         )
 
     @property
@@ -124,18 +131,15 @@ class DefinitionForm(ServiceForm):
 class WholeForm(DefinitionForm):
     """The form of one definition, with the entity that it belongs to."""
 
-    expected_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.instance.pk and "expected_version" in self.fields:
-            self.fields["expected_version"].initial = self.instance.version
         if "config" in self.fields:
-            self.fields["config"].help_text = _list_fields(self.writer.definitions.kinds)
+            told = self.fields["config"]
+            told.help_text = format_html("{}{}", told.help_text, _list_fields(self.writer.definitions.kinds))
 
     def save_through_services(self) -> Version:
         entity = self.instance.entity if self.instance.pk else self.cleaned_data["entity"]
-        return self.write(entity_uid=entity.uid, expected_version=self.cleaned_data.get("expected_version"))
+        return self.write(entity_uid=entity.uid)
 
     def _rehearsed(self) -> object:
         return self.save_through_services()
@@ -145,9 +149,8 @@ def _list_fields(kinds: Iterable[Kind]) -> SafeString:
     """The help beside the fields of a kind: which there are, of each kind, with those first that must be there."""
     kind_lines = format_html_join("", "<dt>{}</dt><dd>{}</dd>", ((kind.name, _field_words(kind)) for kind in kinds))
     return format_html(
-        '{}<details class="kind-fields"><summary>Fields of each kind</summary><dl>{}</dl></details>',
-        _CONFIG_HELP, kind_lines,
-    )  # fmt: skip
+        '<details class="kind-fields"><summary>Fields of each kind</summary><dl>{}</dl></details>', kind_lines
+    )
 
 
 def _field_words(kind: Kind) -> str:

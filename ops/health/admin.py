@@ -47,6 +47,7 @@ class CheckAdmin(DefinedAdmin):
     goes_along = "its results"
     list_display = ["name", "entity", "kind", "status", "every", "last_result", "message"]
     list_filter = [StatusFilter, KindFilter, "paused", "entity__team", "entity__environment"]
+    linked_by = ["entity"]
     actions = ["run_now", "pause", "resume"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Check]:
@@ -117,7 +118,7 @@ class CheckInline(PermittedByRole, TabularInline):
     model = Check
     form = InlineCheckForm
     formset = CheckFormSet
-    fields = ["name", "kind", "config", "interval", "paused"]
+    fields = ["name", "kind", "config", "interval", "paused", "expected_version"]
     extra = 0
     show_change_link = True
     count = 0

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.db.models import QuerySet
 
-from core.admin_services import InlineFormSet, rehearse
+from core.admin_services import InlineFormSet, VersionField, rehearse
 from core.permissions import Principal
 from entities.models import Entity
 from ops.definitions.admin_forms import DefinitionForm, DurationField, WholeForm
@@ -33,6 +33,7 @@ class LinesField(forms.CharField):
 
 class _CheckFields(DefinitionForm):
     writer = CHECK_WRITER
+    config_example = "url: http://10.1.2.3/health"
 
     interval = DurationField("1m")
 
@@ -54,11 +55,27 @@ class CheckForm(_CheckFields, WholeForm):
 
 
 class InlineCheckForm(_CheckFields):
-    """The fields that say what is looked at and how often; the rest has its own page."""
+    """The fields that say what is looked at and how often; the rest has its own page.
+
+    What was shown travels with the form: a row of an older page in which nothing was typed undoes no edit of others.
+    """
 
     class Meta:
         model = Check
         fields = ["name", "kind", "paused"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.show_hidden_initial = not isinstance(field, VersionField)
+
+    def _rehearsed(self) -> object:
+        """What is wrong with this row alone; their formset rehearses all rows, as one may make room for another."""
+        if not self.has_changed():
+            return None
+        if self.instance.pk:
+            self.writer.find_for_update(self.instance.uid, expected_version=self.cleaned_data.get("expected_version"))
+        return self.definition()
 
 
 class CheckFormSet(InlineFormSet):
@@ -80,7 +97,8 @@ class CheckFormSet(InlineFormSet):
     def save_through_services(self, *, principal: Principal, entity: Entity) -> None:
         for form in self.deleted_forms:
             if form.instance.pk:
-                delete_check(principal=principal, uid=form.instance.uid)
+                version = form.cleaned_data.get("expected_version")
+                delete_check(principal=principal, uid=form.instance.uid, expected_version=version)
         for form in self.forms:
             if form.has_changed() and form not in self.deleted_forms:
                 form.write(entity_uid=entity.uid)

@@ -17,6 +17,7 @@ from ops.signals.domain import WORDS
 
 class QueueForm(WholeForm):
     writer = QUEUE_WRITER
+    config_example = "url: redis://10.1.2.3:6379/0"
 
     max_age = DurationField(help_text="Unhealthy when the oldest waits longer.")
     warn_age = DurationField(help_text="Degraded when the oldest waits longer.")
@@ -27,6 +28,11 @@ class QueueForm(WholeForm):
     class Meta:
         model = Queue
         fields = ["entity", "name", "kind", "max_size", "warn_size", "min_consumers", "paused"]
+        help_texts = {
+            "max_size": "Unhealthy when more are waiting.",
+            "warn_size": "Degraded when more are waiting.",
+            "min_consumers": "Unhealthy with fewer, if the source can tell consumers.",
+        }
 
 
 @admin.register(Queue)

@@ -33,4 +33,5 @@ def test_breakers_and_sources_can_be_read(
         assert answer.status_code == 200, page
         assert "<b>cards" not in answer.content.decode()
         assert "s3cret" not in answer.content.decode()
+        assert "basic_password:" not in answer.content.decode()
     assert admin.post(pages[1], {"name": "x"}).status_code == 403

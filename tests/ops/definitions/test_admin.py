@@ -3,9 +3,11 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from html import unescape
 from typing import Any
 
 import pytest
+import yaml
 from django.test import Client
 
 from core.models import AuditEntry
@@ -129,6 +131,11 @@ def test_who_may_only_view_reads_the_definition_without_secrets(
     assert "********" in page.content.decode()
     assert "s3cret" not in page.content.decode()
     assert "<textarea" not in page.content.decode()
+    shown = re.search(r"<pre>(.*?)</pre>", page.content.decode(), re.DOTALL)
+    assert shown
+    read = yaml.safe_load(unescape(shown[1]))
+    assert (read["name"], read["interval"], read["verify_tls"]) == ("mail", "30s", True)
+    assert None not in read.values()
     assert operator.get(f"{subject.list_url}?kind={subject.form['kind']}&q=mail").status_code == 200
     assert operator.post(subject.change_url(), {**subject.form, "name": "other"}).status_code == 403
     assert subject.row().name == "mail"
@@ -157,3 +164,17 @@ def test_the_rhythm_of_a_new_check_is_spelled_as_elsewhere(client_of: Callable[[
 
     assert re.search(r'name="interval" value="1m"', page)
     assert re.search(r"<dt>http</dt><dd>url \(required\), ", page)
+
+
+def test_every_limit_of_a_queue_and_its_example_say_what_they_are(client_of: Callable[[Role], Client]) -> None:
+    page = client_of(Role.EDITOR).get("/admin/ops/queue/add/")
+    fields = page.context["adminform"].form.fields
+
+    for name in ("max_size", "max_age", "warn_size", "warn_age", "min_consumers", "breach_within"):
+        assert fields[name].help_text, name
+    assert "such as url: redis://10.1.2.3:6379/0" in page.content.decode()
+
+
+@pytest.mark.parametrize(("model", "example"), [("check", "/health"), ("breakersource", "/metrics")])
+def test_the_example_is_one_of_the_subject(client_of: Callable[[Role], Client], model: str, example: str) -> None:
+    assert f"such as url: http://10.1.2.3{example}" in client_of(Role.EDITOR).get(f"/admin/ops/{model}/add/").text

@@ -7,11 +7,12 @@ import pytest
 from django.test import Client
 
 from core.models import AuditEntry
-from core.permissions import Role
+from core.permissions import Role, system_principal
 from entities.definition import DEPENDENCIES_MAX
 from entities.models import Dependency, Entity
 from ops.health.admin import INLINE_MAX
 from ops.health.models import Check, CheckState, Heartbeat
+from ops.health.services import update_check
 from ops.signals.domain import Status
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +58,19 @@ def entity_form(checks: list[dict[str, Any]], *, initial: int = 0, **fields: Any
     for index, check in enumerate(checks):
         data |= row_of(f"checks-{index}", **check)
     return data
+
+
+def rows_shown(client: Client, url: str) -> dict[str, Any]:
+    """What a browser sends of the rows below an entity when nothing was typed in them."""
+    fields: dict[str, Any] = {}
+    for formset in (shown.formset for shown in client.get(url).context["inline_admin_formsets"]):
+        for form in (formset.management_form, *formset.forms):
+            for shown in (form[name] for name in form.fields if name != "DELETE"):
+                value = "" if shown.value() is None else shown.value()
+                fields[shown.html_name] = value
+                if shown.field.show_hidden_initial:
+                    fields[shown.html_initial_name] = value
+    return fields
 
 
 def errors_of(response: Any) -> dict[str, list[str]]:
@@ -255,13 +269,63 @@ def test_as_many_checks_and_dependencies_as_the_form_shows_can_be_sent(
     needs = [Dependency(entity=api, depends_on=make_entity(f"d{number}")) for number in range(DEPENDENCIES_MAX)]
     Dependency.objects.bulk_create(needs)
     url = f"/admin/entities/entity/{api.pk}/change/"
-    fields: dict[str, Any] = {}
-    for formset in (shown.formset for shown in client.get(url).context["inline_admin_formsets"]):
-        for form in (formset.management_form, *formset.forms):
-            fields |= {form.add_prefix(name): form[name].value() or "" for name in form.fields if name != "DELETE"}
+    fields = rows_shown(client, url)
     own = {"kind": "service", "tier": "3", "environment": "production", "lifecycle": "active", "title": "New"}
 
     answer = client.post(url, {**fields, **own, "name": "api"})
     assert answer.status_code == 302
     assert Check.objects.count() == len(checks)
     assert Entity.objects.get(name="api").title == "New"
+
+
+def entity_url(entity: Entity) -> str:
+    return f"/admin/entities/entity/{entity.pk}/change/"
+
+
+def own_fields(**fields: Any) -> dict[str, Any]:
+    return {"name": "api", "kind": "service", "tier": "3", "environment": "production", "lifecycle": "active", **fields}
+
+
+def test_a_row_in_which_nothing_was_typed_undoes_no_edit_of_others(
+    client: Client, api: Entity, make_check: MakeCheck
+) -> None:
+    check = make_check(api, "page", config={"url": "http://127.0.0.1:9001/", "body": "two\n\nlines"})
+    page = client.get(entity_url(api)).content.decode()
+    assert 'name="initial-checks-0-config"' in page
+    older = rows_shown(client, entity_url(api))
+    update_check(principal=system_principal("else"), uid=check.uid, changes={"interval": "10s", "paused": True})
+
+    answer = client.post(entity_url(api), {**older, **own_fields(title="New")})
+
+    assert answer.status_code == 302, errors_of(answer)
+    check.refresh_from_db()
+    assert (check.interval_ms, check.paused, check.version) == (10_000, True, 2)
+    assert Entity.objects.get().title == "New"
+
+
+@pytest.mark.parametrize("typed", [{"checks-0-interval": "45s"}, {"checks-0-DELETE": "on"}])
+def test_a_row_that_was_typed_in_an_older_page_is_refused(
+    client: Client, api: Entity, make_check: MakeCheck, typed: dict[str, str]
+) -> None:
+    check = make_check(api, "page", config={"url": "http://127.0.0.1:9001/"})
+    older = rows_shown(client, entity_url(api))
+    update_check(principal=system_principal("else"), uid=check.uid, changes={"interval": "10s"})
+
+    answer = client.post(entity_url(api), {**older, **own_fields(title="New"), **typed})
+
+    assert answer.status_code == 200
+    assert "page is at version 2, not 1" in answer.content.decode()
+    again = client.post(entity_url(api), {**older, **own_fields(), **typed, "checks-0-expected_version": "2"})
+    assert again.status_code == 302, errors_of(again)
+    left = Check.objects.values_list("interval_ms", flat=True)
+    assert list(left) == ([] if "checks-0-DELETE" in typed else [45_000])
+
+
+def test_a_stale_row_says_so_beside_itself(client: Client, api: Entity, make_check: MakeCheck) -> None:
+    make_check(api, "page", config={"url": "http://127.0.0.1:9001/"})
+    fields = {**rows_shown(client, entity_url(api)), **own_fields(), "checks-0-interval": "45s"}
+
+    answer = client.post(entity_url(api), {**fields, "checks-0-expected_version": "9"})
+
+    formsets: Any = answer.context["inline_admin_formsets"]
+    assert [formset.formset.errors for formset in formsets][-1] == [{"__all__": ["page is at version 1, not 9"]}]

@@ -8,7 +8,7 @@ from django.http import QueryDict
 from django.utils.http import urlencode
 
 from core.errors import Conflict, FieldError, NotFound, RateLimited, StaleVersion, ValidationFailed
-from core.form_fields import FilledForm, FormField, Mark, StaleEdit, fill
+from core.form_fields import FilledForm, FormField, Mark, StaleEdit, fill, find_wrong_pairs
 from core.stale_edits import read_stale_edit, read_version
 from entities.names import suggested_entities
 from ops.definitions.definition import Definition, Definitions, Kind, Named
@@ -105,12 +105,15 @@ class Sheet[C: Named, K: Kind, R: Defined]:
         return read_typed(typed, self._drawn(), self.kind)
 
     def judge(self, typed: QueryDict) -> tuple[Definition[C, K] | None, tuple[FieldError, ...]]:
-        return judge_typed(
+        definition, errors = judge_typed(
             self.subject.definitions,
             self.data(typed),
             entity_ref=self.entity_of(typed),
             stored=self.stored,
         )
+        pairs = [field.name for field in self._drawn() if field.kind == "pairs"]
+        lost = [error for name in pairs for error in find_wrong_pairs(name, typed.get(name, ""))]
+        return definition, (*lost, *errors)
 
     def judge_trial(self, typed: QueryDict) -> tuple[Definition[C, K] | None, tuple[FieldError, ...]]:
         """As ``judge``, for something that is only tried: that needs no name yet."""

@@ -94,7 +94,7 @@ class Sheet[C: Named, K: Kind, R: Defined]:
         return read_stale_edit(
             target_type=definitions.target,
             target_uid=edited.uid,
-            begun_at=read_version(self.version) or now.version,
+            begun_at=read_version(self.version),
             version=now.version,
             typed=self.filled(typed),
             stored=self.written(definitions.of(now)),
@@ -144,7 +144,7 @@ class Sheet[C: Named, K: Kind, R: Defined]:
         return [field for field in self.subject.draw_fields(self.kind) if field.name not in meaningless]
 
     @property
-    def expected_version(self) -> int | None:
+    def expected_version(self) -> int:
         return read_version(self.over or self.version)
 
 

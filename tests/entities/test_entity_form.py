@@ -71,6 +71,17 @@ def test_a_line_that_would_be_lost_is_told_with_its_number(client: Client, field
     assert page.context["form"][field].value == lines
 
 
+@pytest.mark.parametrize("version", ["abc", "", "-1", "99999999999"])
+def test_an_edit_without_a_version_that_can_be_read_is_stale(client: Client, version: str) -> None:
+    client.post(NEW, FORM)
+
+    assert client.post("/entities/shop/edit", {**FORM, "version": version, "title": "Mine"}).status_code == 412
+    assert client.post("/entities/shop/edit", {**FORM, "version": "1", "over": "x", "title": "Mine"}).status_code == 412
+    assert Entity.objects.get().title == ""
+    over = {**FORM, "version": version, "over": "1", "title": "Mine"}
+    assert client.post("/entities/shop/edit", over).status_code == 302
+
+
 def test_an_edit_may_keep_its_name_and_take_no_other(client: Client) -> None:
     client.post(NEW, FORM)
     client.post(NEW, {**FORM, "name": "other"})

@@ -187,12 +187,31 @@ def split_lines(text: str) -> list[str]:
 
 
 def split_pairs(text: str) -> dict[str, str]:
-    """``key: value`` lines as a mapping; a line without a colon becomes a key with an empty value."""
+    """``key: value`` lines as a mapping. What it cannot hold is told by ``find_wrong_pairs``."""
     pairs = {}
     for line in split_lines(text):
         key, _, value = line.partition(":")
         pairs[key.strip()] = value.strip()
     return pairs
+
+
+def find_wrong_pairs(name: str, text: str) -> list[FieldError]:
+    """Lines that ``split_pairs`` would lose something of, without a colon or with a key that was there, as an error of
+    the field ``name``."""
+    message = _tell(_wrong_lines(text))
+    return [FieldError(name, message)] if message else []
+
+
+def _wrong_lines(text: str) -> Mapping[str, Sequence[int]]:
+    first: dict[str, int] = {}
+    wrong: dict[str, list[int]] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        key, colon, _ = (part.strip() for part in line.partition(":"))
+        if key and not colon:
+            wrong.setdefault("expected a name, a colon and a value", []).append(number)
+        elif colon and first.setdefault(key, number) != number:
+            wrong.setdefault(f"{key[:40]!r} stands in line {first[key]} already", []).append(number)
+    return wrong
 
 
 def join_pairs(pairs: Mapping[str, str]) -> str:

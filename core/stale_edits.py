@@ -12,9 +12,9 @@ _WRITES = ("update", "pause", "resume")
 """What raises the version, as the last word of its action."""
 
 
-def read_version(text: str) -> int | None:
-    """A version as a form sends it; None for anything else."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+def read_version(text: str) -> int:
+    """A version as a form sends it; for anything else 0, which nothing that is stored ever is at: then it is stale."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def read_stale_edit(

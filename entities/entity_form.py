@@ -6,7 +6,7 @@ from typing import Any
 from django.http import QueryDict
 
 from core.errors import FieldError, ValidationFailed
-from core.form_fields import FormField, join_pairs, split_lines, split_pairs
+from core.form_fields import FormField, find_wrong_pairs, join_pairs, split_lines, split_pairs
 from core.validation import parse_model
 from entities.definition import DEPENDENCIES_MAX, EntityDefinition
 from entities.domain import EntityKind, Lifecycle, Strength, is_name
@@ -95,7 +95,7 @@ def judge_entity_form(
     ``stored`` is the one that is edited.
     """
     data, definition = read_entity_form(form), None
-    errors: list[FieldError] = []
+    errors = [error for name in ("labels", "links") for error in find_wrong_pairs(name, form.get(name, ""))]
     try:
         definition = parse_model(EntityDefinition, data)
     except ValidationFailed as error:

@@ -107,7 +107,7 @@ def _stale_form(request: HttpRequest, name: str, version: str) -> FilledForm:
     stale = read_stale_edit(
         target_type="entity",
         target_uid=entity.uid,
-        begun_at=read_version(version) or entity.version,
+        begun_at=read_version(version),
         version=entity.version,
         typed=typed,
         stored=fill(entity_fields(), write_entity_form(definition_of(entity))),

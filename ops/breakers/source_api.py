@@ -25,6 +25,8 @@ from ops.breakers.source_schemas import (
     SourcePage,
     SourceQuery,
 )
+from ops.breakers.trial_schemas import SourceTrialOut
+from ops.breakers.trials import try_source
 
 router = Router(tags=["breakers"])
 
@@ -67,6 +69,22 @@ def create_source(request: HttpRequest, payload: NewSourceBody, response: HttpRe
     )
     response["Location"] = reverse("api:get_source", kwargs={"uid": saved.uid})
     return Status(201, _show(request, saved.uid, response))
+
+
+@router.post(
+    "/breaker-sources/test",
+    auth=_EDIT,
+    response=SourceTrialOut,
+    operation_id="testBreakerSource",
+    summary="Try a source of breakers",
+)
+def test_source(request: HttpRequest, payload: NewSourceBody) -> SourceTrialOut:
+    """Look once as the body says and tell what came of it, within 5 s; nothing is stored. The attempt is audited.
+    Refused (429) while others are being tried."""
+    definition = parse_source(payload.fields())
+    return SourceTrialOut.of(
+        try_source(principal=request_principal(request), entity_ref=payload.entity, definition=definition)
+    )
 
 
 @router.get(

@@ -1,5 +1,6 @@
 """Try a source before it is saved: one look from the web process."""
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ class SourceTrial:
     """What one look saw: the breakers by state, and the first ``SHOWN_MAX`` of them; ``failure`` says why nothing."""
 
     failure: str = ""
+    duration_us: int = 0
     count: int = 0
     states: Sequence[tuple[BreakerState, int]] = ()
     seen: Sequence[Seen] = ()
@@ -37,6 +39,7 @@ def try_source(
     ``stored`` is the source being edited: a mask then stands for its stored secret. Raises as ``try_once`` except
     ``ProbeFailed``, which is told.
     """
+    started = time.monotonic()
     try:
         survey = try_once(
             DEFINITIONS,
@@ -48,10 +51,16 @@ def try_source(
             timeout_ms=definition.common.timeout,
         )
     except ProbeFailed as failed:
-        return SourceTrial(failure=failed.message)
+        return SourceTrial(failure=failed.message, duration_us=_since(started))
     counts = Counter(found.state for found in survey.seen)
     return SourceTrial(
+        duration_us=_since(started),
         count=len(survey.seen),
         states=[(state, counts[state]) for state in BreakerState if counts[state]],
         seen=survey.seen[:SHOWN_MAX],
     )
+
+
+def _since(started: float) -> int:
+    """Microseconds."""
+    return round((time.monotonic() - started) * 1e6)

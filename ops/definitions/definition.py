@@ -19,7 +19,7 @@ from core.secrets import mask_sealed, open_or_mask, seal
 from core.text import STORED, Line
 from core.validation import ERRORS_SHOWN, SUMMARY, field_errors
 from entities.definition import Name
-from ops.definitions.kept_secrets import changed_secrets, fill_secrets
+from ops.definitions.kept_secrets import changed_secrets, fill_secrets, refuse_stray_masks
 from ops.definitions.models import Defined
 from ops.probing.config import KindConfig
 
@@ -235,6 +235,7 @@ class Definitions[C: Named, K: Kind, R: Defined]:
         Raises ``ValidationFailed`` where nothing is stored that the mask could stand for, and where a stored secret
         would go to somebody else: who may not read it may not send it elsewhere either.
         """
+        refuse_stray_masks(definition.common, definition.config)
         stored = self._find_same_kind(row, definition)
         same = stored is not None and stored.targets == definition.targets
         config = fill_secrets(definition.config, None if stored is None else stored.config, same_targets=same)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote_plus
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from core.errors import FieldError, ValidationFailed
 from core.secrets import MASK, open_sealed, seal, seal_anew
@@ -15,8 +15,18 @@ from ops.probing.secret_url import SecretUrl
 
 SHOWN_BELOW = 6
 
+NOTHING_KEPT = f"{MASK} keeps a stored secret, but none is stored here; write the secret itself"
+
 type Path = tuple[str, ...]
-"""Where a secret stands in the fields of a kind, such as ``("headers", "Authorization")``."""
+"""Where a value stands in the fields of a kind, such as ``("headers", "Authorization")``."""
+
+
+def refuse_stray_masks(*parts: BaseModel) -> None:
+    """Raises ``ValidationFailed`` where the mask stands for what is no secret, such as a header that was renamed:
+    stored as it is, it would be sent in place of the secret that it was meant to keep."""
+    stray = [path for part in parts for path in _stray_below(dict(part), ())]
+    if stray:
+        raise ValidationFailed(SUMMARY, errors=tuple(FieldError(".".join(path), NOTHING_KEPT) for path in stray))
 
 
 def fill_secrets[C: KindConfig](config: C, stored: KindConfig | None, *, same_targets: bool) -> C:
@@ -30,8 +40,7 @@ def fill_secrets[C: KindConfig](config: C, stored: KindConfig | None, *, same_ta
         return config
     known = readable_secrets(stored)
     if missing := [path for path in masked if path not in known]:
-        text = f"{MASK} keeps a stored secret, but none is stored here; write the secret itself"
-        raise ValidationFailed(SUMMARY, errors=tuple(FieldError(".".join(path), text) for path in missing))
+        raise ValidationFailed(SUMMARY, errors=tuple(FieldError(".".join(path), NOTHING_KEPT) for path in missing))
     if not same_targets:
         text = "write the secret again: it would go to another target than the one that it was stored for"
         raise ValidationFailed(SUMMARY, errors=tuple(FieldError(".".join(path), text) for path in masked))
@@ -92,6 +101,21 @@ def _below(value: object, path: Path) -> Iterator[tuple[Path, SecretStr]]:
     elif isinstance(value, Mapping):
         for name, item in value.items():
             yield from _below(item, (*path, str(name)))
+
+
+def _stray_below(value: object, path: Path) -> Iterator[Path]:
+    if isinstance(value, SecretUrl):
+        yield from ((*path, name) for name, text in value.plain_parameters if text == MASK)
+    elif isinstance(value, BaseModel):
+        yield from _stray_below(dict(value), path)
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _stray_below(item, (*path, str(name)))
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from _stray_below(item, (*path, str(index)))
+    elif isinstance(value, str) and value.strip() == MASK:
+        yield path
 
 
 def _filled(value: Any, stored: Mapping[Path, SecretStr], path: Path) -> Any:

@@ -8,7 +8,7 @@ from django.http import QueryDict
 from django.utils.http import urlencode
 
 from core.errors import Conflict, FieldError, NotFound, RateLimited, StaleVersion, ValidationFailed
-from core.form_fields import FilledForm, FormField, Mark, StaleEdit, fill
+from core.form_fields import FilledForm, FormField, Mark, StaleEdit, fill, find_wrong_pairs
 from core.stale_edits import read_stale_edit, read_version
 from entities.names import suggested_entities
 from ops.definitions.definition import Definition, Definitions, Kind, Named
@@ -94,7 +94,7 @@ class Sheet[C: Named, K: Kind, R: Defined]:
         return read_stale_edit(
             target_type=definitions.target,
             target_uid=edited.uid,
-            begun_at=read_version(self.version) or now.version,
+            begun_at=read_version(self.version),
             version=now.version,
             typed=self.filled(typed),
             stored=self.written(definitions.of(now)),
@@ -105,12 +105,15 @@ class Sheet[C: Named, K: Kind, R: Defined]:
         return read_typed(typed, self._drawn(), self.kind)
 
     def judge(self, typed: QueryDict) -> tuple[Definition[C, K] | None, tuple[FieldError, ...]]:
-        return judge_typed(
+        definition, errors = judge_typed(
             self.subject.definitions,
             self.data(typed),
             entity_ref=self.entity_of(typed),
             stored=self.stored,
         )
+        pairs = [field.name for field in self._drawn() if field.kind == "pairs"]
+        lost = [error for name in pairs for error in find_wrong_pairs(name, typed.get(name, ""))]
+        return definition, (*lost, *errors)
 
     def judge_trial(self, typed: QueryDict) -> tuple[Definition[C, K] | None, tuple[FieldError, ...]]:
         """As ``judge``, for something that is only tried: that needs no name yet."""
@@ -141,7 +144,7 @@ class Sheet[C: Named, K: Kind, R: Defined]:
         return [field for field in self.subject.draw_fields(self.kind) if field.name not in meaningless]
 
     @property
-    def expected_version(self) -> int | None:
+    def expected_version(self) -> int:
         return read_version(self.over or self.version)
 
 

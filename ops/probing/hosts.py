@@ -6,6 +6,7 @@ import re
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _WITH_PORT = re.compile(r"(?:[^:]*|\[.*\]):[0-9]*")
+_PORT = re.compile(r"[0-9]{1,5}")
 NAME_MAX = 253
 
 
@@ -27,7 +28,24 @@ def clean_host(value: str) -> str:
             "expected a host name or an address: letters, digits, hyphens and underscores,"
             f" 63 at most between two dots, {NAME_MAX} in all"
         )
+    if name.rpartition(".")[2].isdigit():
+        _clean_ipv4(name)
     return name
+
+
+def check_port(text: str | None) -> None:
+    """What stands behind the colon of an address, None without a colon. Raises ``ValueError``."""
+    if text is not None and not (_PORT.fullmatch(text) and 1 <= int(text) <= 65535):
+        raise ValueError("the port must be 1 to 65535" if text else "write a port behind the colon, or leave both out")
+
+
+def _clean_ipv4(text: str) -> None:
+    """No domain of the top level is a number, so what ends in one can only be an address; some readers would take
+    ``127.1`` for one as well."""
+    try:
+        ipaddress.IPv4Address(text)
+    except ValueError:
+        raise ValueError(f"{text[:60]!r} ends in a number as no name does, and is not an IPv4 address") from None
 
 
 def _clean_ipv6(text: str) -> str:

@@ -27,13 +27,13 @@ from core.text import is_stored, spelled
 from core.validation import wrong_field
 from ops.probing.config import KindConfig
 from ops.probing.fields import Secret, open_secret, write_secret
-from ops.probing.hosts import clean_host
+from ops.probing.hosts import check_port, clean_host
 from ops.probing.http_request import Request
 from ops.probing.secret_url import SecretUrl, open_url, write_url
 
 # A URL is read twice, here and by libcurl. Only characters about which all readers agree may be in it.
 _URL = re.compile(
-    r"(?P<scheme>(?i:https?))://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<scheme>(?i:https?))://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[^/?]*))?"
     r"(?P<rest>[/?][A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]*)?"
 )
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
@@ -64,8 +64,7 @@ def validate_url(value: str, *, is_stored: bool = False) -> str:
         raise ValueError("expected http:// or https:// with a host, in ASCII and with percent-encoding")
     if not is_stored or found["host"].startswith("["):
         clean_host(found["host"])
-    if found["port"] is not None and not 1 <= int(found["port"]) <= 65535:
-        raise ValueError("the port must be 1 to 65535")
+    check_port(found["port"])
     return found["scheme"].lower() + url[found.end("scheme") :]
 
 

@@ -34,6 +34,13 @@ class SecretUrl(str):
         """By the name of the parameter; of several of one name the later ones have their number behind it."""
         return [(name, SecretStr(found["value"])) for name, found in self._found()]
 
+    @property
+    def plain_parameters(self) -> list[tuple[str, str]]:
+        """Names and values of the query that are no secrets."""
+        found = _PARAMETER.finditer(self, max(self.find("?"), 0)) if "?" in self else ()
+        named = ((unquote_plus(parameter["name"]), parameter["value"]) for parameter in found)
+        return [(name, value) for name, value in named if not is_secret_name(name)]
+
     def replaced(self, values: Mapping[str, str]) -> str:
         """With other values for the secrets of these names."""
         return "".join(values.get(name, text) if name else text for name, text in self._parts())

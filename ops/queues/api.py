@@ -101,6 +101,21 @@ def get_queue(
     return Status(200, queue)
 
 
+@router.put("/queues/{uid}", auth=_EDIT, response=QueueOut, operation_id="replaceQueue", summary="Replace a queue")
+def replace_queue(
+    request: HttpRequest, uid: str, payload: QueueBody, response: HttpResponse, if_match: IfMatch = None
+) -> QueueOut:
+    """Make a queue say exactly this; fields that are left out go back to their defaults."""
+    _refuse_other_entity(request, uid, payload)
+    services.replace_queue(
+        principal=request_principal(request),
+        uid=uid,
+        definition=parse_queue(payload.fields()),
+        expected_version=expected_version(if_match),
+    )
+    return _show(request, uid, response)
+
+
 @router.patch("/queues/{uid}", auth=_EDIT, response=QueueOut, operation_id="updateQueue", summary="Edit a queue")
 def update_queue(
     request: HttpRequest, uid: str, payload: QueueBody, response: HttpResponse, if_match: IfMatch = None

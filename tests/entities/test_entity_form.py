@@ -58,6 +58,30 @@ def test_all_that_is_wrong_is_told_at_once_and_each_fault_once(client: Client) -
     assert Entity.objects.count() == 1
 
 
+@pytest.mark.parametrize("field", ["labels", "links"])
+def test_a_line_that_would_be_lost_is_told_with_its_number(client: Client, field: str) -> None:
+    lines = "wiki: https://a.example\r\n\r\nrunbook\r\nwiki: https://b.example\r\nsecond"
+
+    page = client.post(NEW, {**FORM, field: lines})
+
+    error = page.context["form"][field].error
+    assert page.status_code == 422
+    assert "Lines 3, 5: expected a name, a colon and a value" in error
+    assert "Line 4: 'wiki' stands in line 1 already" in error
+    assert page.context["form"][field].value == lines
+
+
+@pytest.mark.parametrize("version", ["abc", "", "-1", "99999999999"])
+def test_an_edit_without_a_version_that_can_be_read_is_stale(client: Client, version: str) -> None:
+    client.post(NEW, FORM)
+
+    assert client.post("/entities/shop/edit", {**FORM, "version": version, "title": "Mine"}).status_code == 412
+    assert client.post("/entities/shop/edit", {**FORM, "version": "1", "over": "x", "title": "Mine"}).status_code == 412
+    assert Entity.objects.get().title == ""
+    over = {**FORM, "version": version, "over": "1", "title": "Mine"}
+    assert client.post("/entities/shop/edit", over).status_code == 302
+
+
 def test_an_edit_may_keep_its_name_and_take_no_other(client: Client) -> None:
     client.post(NEW, FORM)
     client.post(NEW, {**FORM, "name": "other"})

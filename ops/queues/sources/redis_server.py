@@ -16,13 +16,13 @@ from ops.probing.attempt import Attempt, attempt
 from ops.probing.client_tls import client_tls
 from ops.probing.config import KindConfig, Presentation
 from ops.probing.fields import Secret
-from ops.probing.hosts import clean_host
+from ops.probing.hosts import check_port, clean_host
 from ops.probing.http_config import mask_url
 from ops.probing.probe import ProbeContext
 from ops.probing.resp import RespClient
 
 _URL = re.compile(
-    r"(?P<scheme>(?i:rediss?))://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?(/[0-9]{0,4})?"
+    r"(?P<scheme>(?i:rediss?))://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[^/?]*))?(/[0-9]{0,4})?"
 )
 _DEFAULT_PORT = 6379
 
@@ -37,8 +37,7 @@ def _validate_url(value: str, info: ValidationInfo) -> str:
         raise ValueError("expected redis:// or rediss:// with a host, and the number of the database after a /")
     if not is_stored(info) or found["host"].startswith("["):
         clean_host(found["host"])
-    if found["port"] is not None and not 1 <= int(found["port"]) <= 65535:
-        raise ValueError("the port must be 1 to 65535")
+    check_port(found["port"])
     return found["scheme"].lower() + url[found.end("scheme") :]
 
 

@@ -116,6 +116,31 @@ def test_a_trial_tells_what_one_look_saw_and_stores_nothing_but_the_audit(client
     assert 'href="#f-interval"' in wrong
 
 
+def test_a_source_is_tried_over_rest_too(client: Client, client_of: ClientOf) -> None:
+    path = "/api/v1/breaker-sources/test"
+    with run_program(resilience4j(cards="open", mails="closed")) as program:
+        body = {"entity": "shop", "name": "fleet", "kind": "scrape", "url": program.url, "bearer_token": "hunter2"}
+        answer = client.post(path, body, content_type="application/json").json()
+    assert (answer["status"], answer["message"], answer["breakers"]) == ("healthy", "", 2)
+    assert answer["states"] == {"closed": 1, "open": 1}
+    assert sorted((seen["name"], seen["instance"], seen["state"]) for seen in answer["seen"]) == [
+        ("cards", "", "open"),
+        ("mails", "", "closed"),
+    ]
+    assert answer["duration_ms"] > 0
+    assert not BreakerSource.objects.exists()
+    entry = AuditEntry.objects.get(action="breaker_source.try")
+    assert (entry.target_name, "hunter2" in str(entry.after)) == ("shop/fleet", False)
+
+    gone = client.post(path, body, content_type="application/json").json()
+    assert (gone["status"], gone["breakers"], gone["seen"]) == ("unhealthy", 0, [])
+    assert gone["message"]
+    masked = client.post(path, {**body, "bearer_token": "********"}, content_type="application/json")
+    assert [error["field"] for error in masked.json()["errors"]] == ["bearer_token"]
+    assert client.post(path, {**body, "entity": "no"}, content_type="application/json").status_code == 404
+    assert client_of(Role.OPERATOR).post(path, body, content_type="application/json").status_code == 403
+
+
 @pytest.mark.parametrize("path", ["/breakers", "/entities/shop"])
 def test_editors_find_the_form_where_breakers_are(client: Client, client_of: ClientOf, path: str) -> None:
     assert NEW in text(client, path)

@@ -87,6 +87,39 @@ def test_the_mask_keeps_a_secret_unless_it_would_go_elsewhere(room: Room) -> Non
 
 
 @pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"headers": {"X-Other": MASK}}, "headers.X-Other"),
+        ({"headers": {"Authorization": MASK, "X-Other": f" {MASK}"}}, "headers.X-Other"),
+        ({"url": f"http://10.1.2.3/?page={MASK}"}, "url.page"),
+    ],
+)
+def test_the_mask_of_what_is_no_secret_is_refused(room: Room, change: dict[str, Any], field: str) -> None:
+    definitions, _, data = room
+    wanted = definitions.parse({**data, **change})
+
+    for row in (stored(room), None):
+        with pytest.raises(ValidationFailed) as refused:
+            definitions.keep_secrets(wanted, row)
+        assert [(error.field, error.message.partition(",")[0]) for error in refused.value.errors] == [
+            (field, f"{MASK} keeps a stored secret")
+        ]
+
+
+def test_the_mask_is_refused_in_lists_and_in_common_fields() -> None:
+    dns = {"name": "it", "kind": "dns", "query": "a.example", "answers": [MASK]}
+    source = {"name": "it", "kind": "scrape", "url": "http://10.1.2.3/", "instance": MASK}
+    wrong: list[tuple[Definitions[Any, Any, Any], dict[str, Any], str]] = [
+        (CHECKS, dns, "answers.0"),
+        (SOURCES, source, "instance"),
+    ]
+    for definitions, data, field in wrong:
+        with pytest.raises(ValidationFailed) as refused:
+            definitions.keep_secrets(definitions.parse(data), None)
+        assert [error.field for error in refused.value.errors] == [field]
+
+
+@pytest.mark.parametrize(
     ("before", "after", "keeps"),
     [
         ({"url": "https://10.1.2.3/a"}, {"url": "https://10.1.2.3/b"}, True),

@@ -171,6 +171,33 @@ def test_an_edit_keeps_its_entity_and_refuses_an_older_version(client: Client) -
     assert check.interval_ms == 50_000
 
 
+@pytest.mark.parametrize("version", ["abc", ""])
+def test_an_edit_without_a_version_that_can_be_read_is_stale(client: Client, version: str) -> None:
+    client.post("/new/check", HTTP)
+    check = Check.objects.get()
+    form = {**HTTP, "version": version, "verify_tls": "on", "interval": "45s"}
+
+    stale = client.post(f"/checks/{check.uid}/edit", form)
+
+    assert stale.status_code == 412
+    assert 'name="over" value="1"' in text_of(stale)
+    assert client.post(f"/checks/{check.uid}/edit", {**form, "version": "1", "over": "x"}).status_code == 412
+    assert client.post(f"/checks/{check.uid}/edit", {**form, "over": "1"}).status_code == 302
+
+
+def test_a_header_that_would_be_lost_is_told_with_its_line(client: Client) -> None:
+    lines = "Authorization\r\nX-A: a\r\nX-A: b\r\nX-Empty:"
+    told = "Line 1: expected a name, a colon and a value; Line 3: 'X-A' stands in line 2 already"
+
+    refused = client.post("/new/check", {**HTTP, "headers": lines})
+
+    assert refused.status_code == 422
+    assert (refused.context["form"]["headers"].error, refused.context["form"]["headers"].value) == (told, lines)
+    assert not Check.objects.exists()
+    assert client.post("/new/check", {**HTTP, "headers": "X-A: a\r\nX-Empty:"}).status_code == 302
+    assert Check.objects.get().config["headers"] == {"X-A": "a", "X-Empty": ""}
+
+
 def test_a_stale_edit_tells_no_secret(client: Client) -> None:
     client.post("/new/check", HTTP)
     check = Check.objects.get()

@@ -89,6 +89,28 @@ def test_a_queue_is_made_looked_at_and_shown(
         assert send("GET", f"{QUEUES}/{uid}/samples?{end}=0001-01-01T00:00:00%2B14:00").status_code == 422
 
 
+def test_a_queue_is_replaced_unless_somebody_else_was_faster(
+    send: Send, send_as: Callable[[Role], Send], emails: Queue, valkey_port: int
+) -> None:
+    where = f"{QUEUES}/{emails.uid}"
+    said = {"name": "emails", "kind": KIND, "port": valkey_port, "key": "emails", "warn_size": 7}
+    tag = send("GET", where)["ETag"]
+
+    replaced = send("PUT", where, said, If_Match=tag)
+
+    shown = read(replaced)
+    assert (shown["max_size"], shown["warn_size"], shown["version"]) == (None, 7, emails.version + 1)
+    assert replaced["ETag"] == send("GET", where)["ETag"] != tag
+    read(send("PUT", where, {**said, "warn_size": 8}, If_Match=tag), 412)
+    read(send("PUT", where, {"name": "emails"}), 422)
+    assert read(send("PUT", where, {**said, "entity": "other"}), 422)["errors"][0]["field"] == "entity"
+    read(send("PUT", f"{QUEUES}/que_none", said), 404)
+    read(send_as(Role.OPERATOR)("PUT", where, said), 403)
+    assert list(AuditEntry.objects.filter(action="queue.update").values_list("after", flat=True)) == [
+        {"max_size": None, "warn_size": 7}
+    ]
+
+
 @pytest.mark.parametrize(
     ("fields", "field"),
     [

@@ -42,9 +42,11 @@ def account_password(request: HttpRequest) -> HttpResponse:
 
 
 def _show_form(request: HttpRequest, error: ValidationFailed | RateLimited | None = None) -> HttpResponse:
+    has_role = request_principal(request).may(Permission.CATALOG_VIEW)
     context = {
         # The frame tells of the fleet, which not everybody who is signed in may see.
-        "layout": "base.html" if request_principal(request).may(Permission.CATALOG_VIEW) else "bare.html",
+        "layout": "base.html" if has_role else "bare.html",
+        "has_role": has_role,
         "refusal": error.message if isinstance(error, RateLimited) else "",
         "wrong": {wrong.field: wrong.message for wrong in error.errors} if error else {},
     }

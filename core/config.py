@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from core.config_errors import PREFIX, ConfigurationError, explain, unknown_variables, variable
 from core.config_sources import LOCATORS, config_file, missing_locations, ordered_sources, secrets_dir
 from core.data_dir import DataDir
+from core.passwords import fault_of as password_fault
 
 type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -107,7 +108,7 @@ class Config(BaseSettings):
         default=None,
         min_length=8,
         description="Password of the first user `admin`; unset: generated at the first start.",
-        json_schema_extra={**allowed("at least 8 characters")},
+        json_schema_extra={**allowed("8 to 4,096 characters that can be typed, not only blanks")},
     )
     metrics_token: SecretStr | None = Field(
         default=None,
@@ -170,6 +171,13 @@ class Config(BaseSettings):
             return value.expanduser().absolute()
         except RuntimeError as error:
             raise ValueError("unknown home folder") from error
+
+    @field_validator("admin_password")
+    @classmethod
+    def _can_be_typed(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and password_fault(value.get_secret_value()):
+            raise ValueError("cannot be typed")
+        return value
 
     @field_validator("secret_key_fallbacks")
     @classmethod

@@ -20,8 +20,10 @@ def parse_duration_ms(value: str | float) -> int:
         milliseconds = None
     else:
         milliseconds = value * 1_000
-    if milliseconds is None or not 0 <= milliseconds <= _LONGEST_MS:
+    if milliseconds is None or milliseconds < 0:
         raise ValueError("expected a duration such as 300ms, 30s, 5m, 48h or 30d")
+    if milliseconds > _LONGEST_MS:
+        raise ValueError(f"expected at most {format_duration_ms(_LONGEST_MS)}")
     return round(milliseconds)
 
 

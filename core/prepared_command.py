@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connection
 
+from core.command_line import database_refusal
 from core.config import get_config
 from core.migration import missing_migrations
 
@@ -30,8 +31,7 @@ def _refuse_unprepared() -> None:
     try:
         missing = missing_migrations()
     except DatabaseError as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise CommandError(f"Cannot use the database {name}: {reason}", returncode=2) from None
+        raise CommandError(database_refusal(error), returncode=2) from None
     if missing:
         raise _refusal(f"The database {name} is empty or older than this Quarterdeck")
 

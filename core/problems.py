@@ -6,7 +6,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import orjson
 import structlog
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.db import InterfaceError, OperationalError
@@ -24,7 +24,7 @@ from redis import RedisError
 from core import errors
 from core.authentication import principal_of_session
 from core.errors import FieldError
-from core.permissions import ANONYMOUS, Permission
+from core.permissions import ANONYMOUS, Permission, Principal
 from core.postgresql import is_silent, note_silence
 from core.telemetry.error_reports import report_error
 from core.telemetry.logging import current_request_id
@@ -136,9 +136,10 @@ def _problem_page(request: HttpRequest, problem: Problem) -> HttpResponse:
         if hasattr(request, "session"):
             request.session.modified = False
     template = "problem.html#fragment" if request.headers.get("HX-Request") else "problem.html"
-    context = {"problem": problem, "request_id": current_request_id()}
+    context: dict[str, object] = {"problem": problem, "request_id": current_request_id()}
     try:
         context["layout"] = "base.html" if _has_frame(request, problem) else "bare.html"
+        context["refused"] = None if request.headers.get("HX-Request") else _refused_user(request, problem)
         return render(request, template, context, status=problem.status)
     except Exception:  # the last resort, whatever the template met
         log.exception("http.problem_page_failed")
@@ -153,6 +154,15 @@ def _has_frame(request: HttpRequest, problem: Problem) -> bool:
     if getattr(request, "principal", ANONYMOUS) is ANONYMOUS:
         request.principal = principal_of_session(request)  # type: ignore[attr-defined]
     return request.principal.may(Permission.CATALOG_VIEW)  # type: ignore[attr-defined, no-any-return]
+
+
+def _refused_user(request: HttpRequest, problem: Problem) -> dict[str, object] | None:
+    """Who is signed in and lacks a permission; without a role they lack all, and no other page has a way out."""
+    user = getattr(request, "user", None)
+    if problem.code != errors.PermissionDenied.code or not isinstance(user, User):
+        return None
+    principal: Principal = getattr(request, "principal", ANONYMOUS)
+    return {"name": user.get_username(), "has_role": principal.may(Permission.CATALOG_VIEW)}
 
 
 def answer_exception(request: HttpRequest, error: BaseException) -> HttpResponse:

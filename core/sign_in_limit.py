@@ -8,6 +8,7 @@ import hashlib
 import ipaddress
 import unicodedata
 from functools import cache
+from typing import Any
 
 import redis
 import structlog
@@ -27,6 +28,23 @@ FAILURES_PER_ADDRESS = 50
 
 _TIMEOUT_SECONDS = 0.5
 _KEY = "quarterdeck:sign-in"
+
+_COUNT = """
+local wait = 0
+for place, key in ipairs(KEYS) do
+  if tonumber(redis.call('GET', key) or 0) >= tonumber(ARGV[place + 1]) then
+    wait = math.max(wait, redis.call('TTL', key), 1)
+  end
+end
+if wait == 0 then
+  for _, key in ipairs(KEYS) do
+    redis.call('SET', key, 0, 'EX', ARGV[1], 'NX')
+    redis.call('INCR', key)
+  end
+end
+return wait
+"""
+"""On the server, so that many tries at the same time are one after the other."""
 
 type Limits = dict[str, int]
 """Key of each counter, the account's and the address's, to its limit."""
@@ -59,21 +77,15 @@ def _client(url: str) -> redis.Redis:
 
 
 def count_try(limits: Limits) -> None:
-    """Raises ``RateLimited``. The window begins with the first failure and ends by itself."""
+    """Raises ``RateLimited``. The window begins with the first failure and ends by itself.
+
+    A try that is refused counts nowhere: who goes on with a locked account locks out nobody else at that address.
+    """
     try:
-        with _client(settings.REDIS_URL).pipeline(transaction=True) as commands:
-            for key in limits:
-                commands.set(key, 0, ex=WINDOW_SECONDS, nx=True)
-                commands.incr(key)
-                commands.ttl(key)
-            answers = commands.execute()
+        wait = _count(_client(settings.REDIS_URL), limits)
     except redis.RedisError as error:
         log.warning("sign_in.not_counted", error=str(error))
         return
-    counts, waits = answers[1::3], answers[2::3]
-    wait = max(
-        (left for count, left, limit in zip(counts, waits, limits.values(), strict=True) if count > limit), default=0
-    )
     if wait:
         log.warning("sign_in.refused", retry_after_seconds=wait)
         minutes = -(-wait // 60)
@@ -81,6 +93,12 @@ def count_try(limits: Limits) -> None:
             f"Too many wrong passwords. Try again in {minutes} minute{'s' if minutes > 1 else ''}.",
             retry_after_seconds=wait,
         )
+
+
+def _count(client: redis.Redis, limits: Limits) -> int:
+    """Seconds to wait, or 0 and the try is counted."""
+    wait: Any = client.eval(_COUNT, len(limits), *limits, WINDOW_SECONDS, *limits.values())
+    return int(wait)
 
 
 def forget_try(limits: Limits) -> None:

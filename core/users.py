@@ -14,6 +14,7 @@ from django.db.models import Q, QuerySet
 from core.audit import record_action
 from core.authentication import principal_of_user
 from core.errors import Conflict, FieldError, PermissionDenied, ValidationFailed
+from core.passwords import fault_of
 from core.permissions import Permission, Principal, Role
 from core.sign_in_limit import count_try, forget_try, limits_of
 
@@ -45,8 +46,9 @@ def _an_administrator_remains() -> Iterator[None]:
 def create_administrator(
     *, principal: Principal, username: str, email: str | None = None, password: str | None = None
 ) -> User:
-    """A superuser with the role admin. Without a password nobody can sign in as them."""
+    """A superuser with the role admin. Without a password nobody can sign in as them. Raises ``ValidationFailed``."""
     principal.require(Permission.ACCESS_MANAGE)
+    _check_typable(password)
     user = User.objects.create_superuser(username, email, password)
     user.groups.add(Group.objects.get_or_create(name=Role.ADMIN.value)[0])
     _record(principal, user, "user.create", after=_describe(user))
@@ -94,9 +96,10 @@ def delete_users(*, principal: Principal, users: Iterable[User]) -> None:
 def set_password(*, principal: Principal, user: User, password: str | None) -> None:
     """Give somebody a password, or with None take it away; either ends all their sessions.
 
-    Raises ``Conflict`` when nobody would be left who can manage access.
+    Raises ``ValidationFailed``, and ``Conflict`` when nobody would be left who can manage access.
     """
     principal.require(Permission.ACCESS_MANAGE)
+    _check_typable(password)
     with _an_administrator_remains():
         user.set_password(password)
         user.save(update_fields=["password"])
@@ -127,6 +130,12 @@ def change_own_password(*, principal: Principal, user: User, address: str, curre
         user.set_password(new)
         user.save(update_fields=["password"])
         _record(principal, user, "user.change_password")
+
+
+def _check_typable(password: str | None) -> None:
+    """All that is asked of who manages access: whether it is a good one, forms and commands have looked at."""
+    if password is not None and (fault := fault_of(password)):
+        raise _wrong("password", fault)
 
 
 def _wrong(field: str, message: str) -> ValidationFailed:

@@ -66,6 +66,10 @@ def test_a_viewer_changes_their_password_and_only_their_other_sessions_end(
         ({"current": ""}, "Is missing"),
         ({"new": "short"}, "This password is too short."),
         ({"new": "password"}, "This password is too common."),
+        ({"new": "viewer-1"}, "too similar to the username"),
+        ({"new": "engine\x001843"}, "This password has control characters"),
+        ({"new": " " * 10}, "This password is only white space"),
+        ({"new": "é1" * 2049}, "at most 4,096 characters"),
         ({"new": OLD}, "Is the current one"),
         ({"repeated": "engine-1844"}, "Is not the same as the new password"),
     ],
@@ -110,10 +114,38 @@ def test_who_holds_no_role_changes_it_and_sees_nothing_of_the_fleet() -> None:
 
     page = client.get(PAGE).content.decode()
 
-    assert "Change password" in page
+    assert "You are signed in as <strong>ada</strong>. A new password ends all your other sessions." in page
+    assert "readonly" not in page
     assert 'id="rail"' not in page
     assert change(client).status_code == 302
     assert "Your password is changed" in client.get(PAGE).content.decode()
+
+
+def test_who_holds_no_role_is_told_and_can_leave() -> None:
+    client = Client()
+    client.force_login(User.objects.create_user("ada", password=OLD))
+
+    refused = client.get("/")
+    page = refused.content.decode()
+
+    assert refused.status_code == 403
+    assert "You are signed in as <strong>ada</strong>, who has no role yet. An administrator can give you one." in page
+    assert f'href="{PAGE}"' in page
+    for held in (page, client.get(PAGE).content.decode()):
+        assert 'action="/logout"' in held
+        assert "Sign out</button>" in held
+        assert '<a class="button button-primary" href="/">' not in held
+        assert "Cancel" not in held
+    assert client.post("/logout")["Location"].startswith("/login")
+
+
+def test_who_lacks_a_permission_is_told_who_can_give_the_role(viewer_client: Client) -> None:
+    page = viewer_client.get("/new/entity").content.decode()
+
+    assert "The role editor has it." in page
+    assert "You are signed in as <strong>viewer</strong>. An administrator can give you another role." in page
+    assert "Go to the overview" in page
+    assert "You are signed in as" not in viewer_client.get("/nowhere").content.decode()
 
 
 def test_a_stranger_signs_in_first() -> None:

@@ -16,6 +16,7 @@ from core.models import AuditEntry
 from core.prepared_command import PreparedCommand
 from core.users import administrators
 from tests.core.instances import CODE
+from tests.services import free_port
 
 PASSWORD = "engine-1843"
 
@@ -79,18 +80,35 @@ class TestPasswords:
 
         assert User.objects.get(username="ada").check_password(PASSWORD)
 
+    def test_a_superuser_that_cannot_be_made_is_told_in_a_line(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        User.objects.create_user("ada")
+        monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", " " * 10)
+
+        for username, reason in (
+            ("ada", "That username is already taken."),
+            ("eve", "This password is only white space."),
+            (None, "You must use --username with --noinput."),
+        ):
+            with pytest.raises(CommandError) as refused:
+                call_command("createsuperuser", interactive=False, username=username, email="a@example.com")
+            assert (str(refused.value), refused.value.returncode) == (reason, 2)
+        with pytest.raises(CommandError, match="This asks at a terminal") as refused:
+            call_command("createsuperuser", stdin=StringIO())
+        assert refused.value.returncode == 2
+
 
 class Terminal(StringIO):
     def isatty(self) -> bool:
         return True
 
 
-def run_command(*command: str, folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+def run_command(*command: str, folder: Path, typed: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("QUARTERDECK_")}
     environment |= {f"QUARTERDECK_{name}": value for name, value in settings.items()}
     return subprocess.run(
         [sys.executable, str(CODE / "manage.py"), *command],
-        cwd=folder, env=environment, capture_output=True, text=True, check=False,
+        cwd=folder, env=environment, capture_output=True, text=True, check=False, input=typed,
+        start_new_session=True,  # no terminal to ask at
     )  # fmt: skip
 
 
@@ -119,6 +137,52 @@ def test_an_empty_database_is_told_as_well(tmp_path: Path) -> None:
     done = run_command("revoke_token", "ci", folder=tmp_path, DATA_DIR=str(tmp_path))
     assert done.returncode == 2
     assert "is empty or older than this Quarterdeck; start Quarterdeck once" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["migrate", "showmigrations", "revoke_token ci"])
+def test_a_database_that_does_not_answer_is_one_line(tmp_path: Path, command: str) -> None:
+    url = f"postgresql://quarterdeck@127.0.0.1:{free_port()}/fleet"
+
+    done = run_command(*command.split(), folder=tmp_path, DATABASE_URL=url, SECRET_KEY="k" * 48)
+
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    assert line.startswith("CommandError: Cannot use the database fleet: connection failed: ")
+    assert line.endswith("Connection refused")
+
+
+def test_a_database_that_is_none_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "quarterdeck.sqlite3").write_text("no database, but a text of some length\n" * 30)
+
+    for command in ("migrate", "showmigrations"):
+        done = run_command(command, folder=tmp_path, DATA_DIR=str(tmp_path))
+        assert done.returncode == 2
+        assert done.stderr == (
+            f"CommandError: Cannot use the database {tmp_path}/quarterdeck.sqlite3: file is not a database\n"
+        )
+
+    done = run_command("showmigrations", "--traceback", folder=tmp_path, DATA_DIR=str(tmp_path))
+    assert done.stderr.startswith("Traceback")
+
+
+def test_migrate_makes_a_fresh_data_folder_or_says_why_not(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = run_command("migrate", folder=tmp_path, DATA_DIR=str(tmp_path / "file" / "data"))
+    assert (done.returncode, done.stderr) == (
+        2, f"CommandError: Cannot use the folder {tmp_path}/file/data: Not a directory\n",
+    )  # fmt: skip
+
+    done = run_command("migrate", folder=tmp_path, DATA_DIR=str(tmp_path / "data"))
+    assert (done.returncode, done.stderr) == (0, "")
+
+    done = run_command("createsuperuser", "--noinput", "--username=ada", "--email=a@example.com", folder=tmp_path,
+                       DATA_DIR=str(tmp_path / "data"), SECRET_KEY="k" * 48)  # fmt: skip
+    assert done.returncode == 0
+    done = run_command("changepassword", "ada", folder=tmp_path, typed="x\ny\n",
+                       DATA_DIR=str(tmp_path / "data"), SECRET_KEY="k" * 48)  # fmt: skip
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.endswith("\nCommandError: The input ended before everything was asked\n")
 
 
 def test_every_command_of_ours_needs_a_start_but_those_that_make_it() -> None:

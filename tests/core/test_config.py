@@ -128,6 +128,7 @@ def test_a_wrong_value_is_one_line_with_name_value_and_what_is_allowed(
         ("REDIS_URL", f"redis://:{SECRET}@h:port/0"),
         ("SECRET_KEY", SECRET),
         ("ADMIN_PASSWORD", "s3cret"),
+        ("ADMIN_PASSWORD", "tab\tular-1843"),
         ("SENTRY_DSN", f"https://{SECRET}@h/none"),
     ],
 )

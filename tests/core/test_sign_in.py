@@ -80,6 +80,23 @@ def test_one_address_cannot_try_many_accounts() -> None:
     assert [attempt(username=f"user{number}").status_code for number in range(6)] == [200] * 5 + [429]
 
 
+def test_tries_refused_for_their_account_lock_out_nobody_else() -> None:
+    refused = [attempt().status_code for _ in range(3 + 6)][3:]
+
+    assert refused == [429] * 6
+    assert attempt("lovelace", username="bob").status_code == 200  # wrong, and looked at
+    assert [attempt(username=f"user{number}").status_code for number in range(2)] == [200, 429]
+
+
+def test_tries_refused_for_their_address_lock_no_account() -> None:
+    for number in range(5):
+        attempt(username=f"user{number}")
+    assert [attempt().status_code for _ in range(4)] == [429] * 4
+
+    sign_in_limit._client(settings.REDIS_URL).delete(f"{sign_in_limit._KEY}:address:{HERE}")
+    assert attempt("lovelace").status_code == 302
+
+
 def test_a_success_forgets_the_failures() -> None:
     for _ in range(3):
         attempt()

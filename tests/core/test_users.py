@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from core.errors import Conflict, PermissionDenied
+from core.errors import Conflict, PermissionDenied, ValidationFailed
 from core.models import AuditEntry
 from core.permissions import Principal, Role, system_principal
 from core.users import LAST_ADMINISTRATOR, administrators, create_administrator, delete_users, set_password, update_user
@@ -106,6 +106,16 @@ def test_editors_manage_no_users(editor: Principal, admin: User) -> None:
     ):
         with pytest.raises(PermissionDenied):
             write()
+
+
+@pytest.mark.parametrize("password", ["engine\x001843", "engine\r1843", "engine\udcff1843", " " * 10, "é1" * 2049])
+def test_nobody_is_given_a_password_that_the_sign_in_form_would_refuse(admin: User, password: str) -> None:
+    with pytest.raises(ValidationFailed):
+        set_password(principal=TESTER, user=admin, password=password)
+    with pytest.raises(ValidationFailed):
+        create_administrator(principal=TESTER, username="ada", password=password)
+
+    assert not AuditEntry.objects.exists()
 
 
 def test_a_password_that_is_set_is_audited_without_it(client: Client, admin: User) -> None:

@@ -4,7 +4,9 @@ from typing import Any
 
 from django.contrib.auth.management.commands.createsuperuser import Command as CreateSuperuser
 from django.contrib.auth.models import User
+from django.core.management.base import CommandError
 
+from core.errors import ValidationFailed
 from core.permissions import system_principal
 from core.prepared_command import PreparedCommand
 from core.users import create_administrator
@@ -39,3 +41,13 @@ class Command(PreparedCommand, CreateSuperuser):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.UserModel = _AuditedUsers()  # type: ignore[assignment]
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["interactive"] and not self.stdin.isatty():
+            raise CommandError("This asks at a terminal; elsewhere use --noinput (see --help)", returncode=2)
+        try:
+            super().handle(*args, **options)
+        except CommandError as error:
+            raise CommandError(str(error).removeprefix("Error: "), returncode=2) from None
+        except ValidationFailed as error:
+            raise CommandError("; ".join(wrong.message for wrong in error.errors), returncode=2) from None

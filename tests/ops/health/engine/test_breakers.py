@@ -180,9 +180,7 @@ def test_a_target_that_is_back_is_found_by_the_trials_and_then_asked_by_all(
         run_all(engine)
 
     assert CheckState.objects.filter(status=Status.HEALTHY).count() == MANY
-    waited = ResultDetail.objects.filter(
-        message__contains=" is being tried again, 24 of 24 calls failed; "
-    )
+    waited = ResultDetail.objects.filter(message__contains=" is being tried again, 24 of 24 calls failed; ")
     assert waited.count() >= MANY - POLICY.permits
     assert {detail.phase for detail in waited} == {"circuit"}
 

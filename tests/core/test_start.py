@@ -76,7 +76,7 @@ def test_an_interrupt_while_it_loads_ends_it_quietly(monkeypatch: pytest.MonkeyP
     def interrupt(_arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("django.core.management.execute_from_command_line", interrupt)
+    monkeypatch.setattr("core.command_line.run_command", interrupt)
     with pytest.raises(SystemExit) as ended:
         runpy.run_path(str(CODE / "manage.py"), run_name="__main__")
 

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import BaseModelAdmin
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
 from django.contrib.auth.models import User
+from django.core.exceptions import BadRequest
 from django.db import transaction
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse
@@ -82,6 +84,15 @@ class PermittedByRole(AnyAdmin):
         if db_field.name in self.get_autocomplete_fields(request):
             kwargs.setdefault("widget", StoredSelect(db_field, self.admin_site))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Of a list: Django looks up whatever was sent as selected, which fails for what no key can be."""
+        try:
+            for sent in request.POST.getlist(ACTION_CHECKBOX_NAME):
+                self.opts.pk.clean(sent, None)
+        except forms.ValidationError as error:
+            raise BadRequest("What was selected is no key") from error
+        return super().response_action(request, *args, **kwargs)  # type: ignore[misc]  # an inline has none
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return request_principal(request).may(self.view_permission)

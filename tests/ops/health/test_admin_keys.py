@@ -1,4 +1,4 @@
-"""What is sent to the admin in place of the key of another row, and cannot be one, is an error of the form."""
+"""What is sent to the admin in place of the key of another row, and cannot be one, is refused."""
 
 from collections.abc import Callable
 
@@ -53,3 +53,11 @@ def test_what_was_chosen_stays_chosen_beside_another_error(client: Client, make_
     page = client.post("/admin/ops/check/add/", {"entity": api.pk, "name": "Not a name"}).content.decode()
 
     assert f'<option value="{api.pk}" selected>api</option>' in page
+
+
+@pytest.mark.parametrize("key", NO_KEYS[:-1])
+@pytest.mark.parametrize("action", ["pause", "delete_selected"])
+def test_an_action_on_what_cannot_be_is_refused(client: Client, action: str, key: str) -> None:
+    sent = {"action": action, "_selected_action": key, "post": "yes"}
+
+    assert client.post("/admin/ops/check/", sent).status_code == 400

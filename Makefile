@@ -7,8 +7,8 @@ PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 DJLINT_FILES := templates
 # What never asks which database there is, and need not run on the second one.
 DATABASE_BLIND := tests/e2e tests/architecture tests/demo tests/core/breaker tests/core/test_supervisor.py \
-    tests/core/test_tracing.py tests/core/test_web_bridge.py tests/core/test_egress.py tests/ops/queues/sources \
-    tests/ops/health/test_hostile_peers.py \
+    tests/core/test_tracing.py tests/core/test_web_bridge.py tests/core/test_egress.py tests/core/test_api_contract.py \
+    tests/ops/queues/sources tests/ops/health/test_hostile_peers.py \
     $(filter-out %composite_kind.py, $(wildcard tests/ops/health/test_*_kind.py))
 
 .PHONY: help run demo test bench faults check audit lock clean format python-gone
@@ -43,12 +43,11 @@ demo: $(VENV)/.runtime ## Start everything and a fleet of local processes in tro
 	@exec $(BIN)/python -m deploy.demo
 
 # Whole files, in their order: those that start whole instances and browsers come first, and short ones fill the end.
-# The second run has no browsers and mostly waits, so that one more process of it does no harm on two cores.
-PYTEST = $(BIN)/python -m pytest -q --dist loadfile --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 test: $(VENV)/.development ## Run the tests on SQLite and on PostgreSQL
-	@$(PYTEST) -n 3 --database=sqlite
-	@$(PYTEST) -n 4 --database=postgresql $(DATABASE_BLIND:%=--ignore=%)
+	@$(PYTEST) --database=sqlite
+	@$(PYTEST) --database=postgresql $(DATABASE_BLIND:%=--ignore=%)
 
 bench: $(VENV)/.development ## Measure what the platform costs; BENCH="--quick --only pages" for less
 	@$(BIN)/python -m tests.bench $(BENCH)

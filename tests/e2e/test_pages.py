@@ -15,9 +15,7 @@ from tests.fleet import add_check, add_fleet, add_queues
 
 MOST_BYTES = 200_000
 PHONE = 390
-LOOKS = pytest.mark.parametrize(
-    ("theme", "width"), [("light", 1440), ("dark", 1440), ("light", PHONE), ("dark", PHONE)]
-)
+LOOKS = pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", PHONE)])
 
 PAGES = {
     "overview": "/",

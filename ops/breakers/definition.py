@@ -53,16 +53,11 @@ DEFINITIONS: Definitions[CommonFields, BreakerSourceKind, BreakerSource] = Defin
 )
 
 parse_source = DEFINITIONS.parse
-parse_all = DEFINITIONS.parse_all
-with_changes = DEFINITIONS.with_changes
-definition_of = DEFINITIONS.of
-find_definition = DEFINITIONS.find
 document_of = DEFINITIONS.document_of
 brief_document_of = DEFINITIONS.brief_document_of
 keep_secrets = DEFINITIONS.keep_secrets
 changed_fields = DEFINITIONS.changed_fields
 mask_document = DEFINITIONS.mask_document
-mask_changes = DEFINITIONS.mask_changes
 
 
 def running_config(source: BreakerSource) -> tuple[BreakerSourceKind, KindConfig]:
@@ -78,7 +73,7 @@ def running_config(source: BreakerSource) -> tuple[BreakerSourceKind, KindConfig
 
 def actions_of(source: BreakerSource) -> frozenset[Action]:
     """What can be done to the breakers that the source tells of."""
-    definition = find_definition(source)
+    definition = DEFINITIONS.find(source)
     if definition is None or not isinstance(definition.kind, Controllable):
         return frozenset()
     return definition.kind.actions(definition.config)

@@ -117,14 +117,11 @@ DEFINITIONS: Definitions[CommonFields, CheckKind, Check] = Definitions(
 )
 
 parse_check = DEFINITIONS.parse
-parse_all = DEFINITIONS.parse_all
 with_changes = DEFINITIONS.with_changes
 definition_of = DEFINITIONS.of
-find_definition = DEFINITIONS.find
 document_of = DEFINITIONS.document_of
 brief_document_of = DEFINITIONS.brief_document_of
 keep_secrets = DEFINITIONS.keep_secrets
 changed_fields = DEFINITIONS.changed_fields
 shown_config = DEFINITIONS.shown_config
 mask_document = DEFINITIONS.mask_document
-mask_changes = DEFINITIONS.mask_changes

@@ -86,7 +86,6 @@ DEFINITIONS: Definitions[CommonFields, QueueSource, Queue] = Definitions(
 )
 
 parse_queue = DEFINITIONS.parse
-parse_all = DEFINITIONS.parse_all
 with_changes = DEFINITIONS.with_changes
 definition_of = DEFINITIONS.of
 document_of = DEFINITIONS.document_of
@@ -94,7 +93,6 @@ brief_document_of = DEFINITIONS.brief_document_of
 keep_secrets = DEFINITIONS.keep_secrets
 changed_fields = DEFINITIONS.changed_fields
 mask_document = DEFINITIONS.mask_document
-mask_changes = DEFINITIONS.mask_changes
 
 
 def limits_in(common: CommonFields) -> Limits:

@@ -9,12 +9,11 @@ from ninja.responses import Status
 from core.api_auth import permitted
 from core.api_input import refuse_unknown_query
 from core.authentication import request_principal
-from core.errors import FieldError, ValidationFailed
 from core.http_preconditions import IfMatch, IfNoneMatch, entity_tag, expected_version, is_not_modified
 from core.idempotency import IDEMPOTENCY_PARAMETER, answer_once
 from core.permissions import Permission
 from ops.breakers import selectors, services
-from ops.breakers.definition import parse_source
+from ops.breakers.definition import DEFINITIONS, parse_source
 from ops.breakers.domain import Action
 from ops.breakers.source_schemas import (
     ControlBody,
@@ -114,7 +113,7 @@ def replace_source(
     request: HttpRequest, uid: str, payload: SourceBody, response: HttpResponse, if_match: IfMatch = None
 ) -> SourceOut:
     """Make a source say exactly this; fields that are left out go back to their defaults."""
-    _refuse_other_entity(request, uid, payload)
+    DEFINITIONS.refuse_other_entity(uid, payload.entity)
     services.replace_source(
         principal=request_principal(request),
         uid=uid,
@@ -135,7 +134,7 @@ def update_source(
     request: HttpRequest, uid: str, payload: SourceBody, response: HttpResponse, if_match: IfMatch = None
 ) -> SourceOut:
     """Set the given fields; the others stay. Another kind starts with none of the old kind's fields."""
-    _refuse_other_entity(request, uid, payload)
+    DEFINITIONS.refuse_other_entity(uid, payload.entity)
     services.update_source(
         principal=request_principal(request),
         uid=uid,
@@ -207,15 +206,6 @@ def _control(request: HttpRequest, uid: str, payload: ControlBody, action: Actio
         instance=payload.instance,
     )
     return ControlOut.of(outcome)
-
-
-def _refuse_other_entity(request: HttpRequest, uid: str, payload: SourceBody) -> None:
-    if payload.entity is None:
-        return
-    row = selectors.source_row(principal=request_principal(request), uid=uid)
-    if payload.entity != row.entity_name:
-        stays = f"a source stays with its entity, which is {row.entity_name}"
-        raise ValidationFailed(stays, errors=(FieldError("entity", stays),))
 
 
 def _show(request: HttpRequest, uid: str, response: HttpResponse) -> SourceOut:

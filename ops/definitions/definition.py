@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.egress import Endpoint, TargetRefused, current_policy
-from core.errors import FieldError, ValidationFailed
+from core.errors import FieldError, NotFound, ValidationFailed
 from core.redaction import REDACTED, redact
 from core.registry import Registry
 from core.secrets import mask_sealed, open_or_mask, seal
@@ -116,6 +116,25 @@ class Definitions[C: Named, K: Kind, R: Defined]:
 
     def rows(self) -> QuerySet[R]:
         return self.model._default_manager.all()  # noqa: SLF001 - its public name is each model's own
+
+    def stored(self, uid: str) -> R:
+        """The row with its entity. Raises ``NotFound``."""
+        row = None if "\0" in uid else self.rows().select_related("entity").filter(uid=uid).first()
+        if row is None:
+            raise NotFound(f"There is no {self.noun} {uid[:80]!r}")
+        return row
+
+    def refuse_other_entity(self, uid: str, entity_ref: str | None) -> None:
+        """What is stored stays with its entity, which a body may name, by name or id.
+
+        Raises ``ValidationFailed``, and ``NotFound`` as ``stored``.
+        """
+        if entity_ref is None:
+            return
+        entity = self.stored(uid).entity
+        if entity_ref not in {entity.name, entity.uid}:
+            stays = f"a {self.noun} stays with its entity, which is {entity.name}"
+            raise ValidationFailed(stays, errors=(FieldError("entity", stays),))
 
     @property
     def target(self) -> str:

@@ -68,13 +68,6 @@ class Desk[C: Named, K: Kind, R: Defined]:
             path(f"{slug}s/<str:uid>/delete", self.remove, name=f"{slug}-delete"),
         ]
 
-    def find(self, uid: str) -> R:
-        """Raises ``NotFound``."""
-        row = None if "\0" in uid else self.subject.definitions.rows().select_related("entity").filter(uid=uid).first()
-        if row is None:
-            raise NotFound(f"There is no {self.noun} {uid[:80]!r}")
-        return row
-
     @property
     def noun(self) -> str:
         return self.subject.definitions.noun
@@ -115,7 +108,7 @@ class Desk[C: Named, K: Kind, R: Defined]:
     @requires(Permission.CATALOG_EDIT)
     @method_decorator(require_http_methods(["GET", "POST"]))
     def edit(self, request: HttpRequest, uid: str) -> HttpResponse:
-        row = self.find(uid)
+        row = self.subject.definitions.stored(uid)
         definition = self.subject.definitions.of(row)
         if request.method != "POST":
             sheet = Sheet(self.subject, definition.kind, row, str(row.version))
@@ -167,7 +160,7 @@ class Desk[C: Named, K: Kind, R: Defined]:
     @requires(Permission.CATALOG_EDIT)
     @method_decorator(require_http_methods(["GET", "POST"]))
     def remove(self, request: HttpRequest, uid: str) -> HttpResponse:
-        row = self.find(uid)
+        row = self.subject.definitions.stored(uid)
         principal, entity = request_principal(request), row.entity.name
         own = reverse(self.page_route, args=[uid]) if self.page_route else self._url("edit", uid)
         return ask_to_delete(
@@ -182,7 +175,7 @@ class Desk[C: Named, K: Kind, R: Defined]:
 
     def _sheet_of(self, request: HttpRequest) -> Sheet[C, K, R]:
         uid = request.POST.get("editing", "")
-        row = self.find(uid) if uid else None
+        row = self.subject.definitions.stored(uid) if uid else None
         kind = self.subject.definitions.kinds.get(row.kind if row else request.POST.get("kind", ""))
         if kind is None:
             raise NotFound(f"There is no such kind of {self.noun}")

@@ -9,14 +9,13 @@ from ninja.responses import Status
 from core.api_auth import permitted
 from core.api_input import refuse_unknown_query
 from core.authentication import request_principal
-from core.errors import FieldError, ValidationFailed
 from core.http_preconditions import IfMatch, IfNoneMatch, entity_tag, expected_version, is_not_modified
 from core.idempotency import IDEMPOTENCY_PARAMETER, answer_once
 from core.pagination import Page
 from core.permissions import Permission
 from entities.selectors import find_entity
 from ops.health import selectors, services
-from ops.health.definition import parse_check
+from ops.health.definition import DEFINITIONS, parse_check
 from ops.health.schemas import (
     CheckBody,
     CheckOut,
@@ -108,7 +107,7 @@ def replace_check(
     request: HttpRequest, uid: str, payload: CheckBody, response: HttpResponse, if_match: IfMatch = None
 ) -> CheckOut:
     """Make a check say exactly this; fields that are left out go back to their defaults."""
-    _refuse_other_entity(request, uid, payload)
+    DEFINITIONS.refuse_other_entity(uid, payload.entity)
     services.replace_check(
         principal=request_principal(request),
         uid=uid,
@@ -124,7 +123,7 @@ def update_check(
     request: HttpRequest, uid: str, payload: CheckBody, response: HttpResponse, if_match: IfMatch = None
 ) -> CheckOut:
     """Set the given fields; the others stay. Another kind starts with none of the old kind's fields."""
-    _refuse_other_entity(request, uid, payload)
+    DEFINITIONS.refuse_other_entity(uid, payload.entity)
     services.update_check(
         principal=request_principal(request),
         uid=uid,
@@ -185,15 +184,6 @@ def list_entity_checks(request: HttpRequest, ref: str, query: Query[PageQuery]) 
         cursor=query.cursor,
     )
     return _show_page(request, page)
-
-
-def _refuse_other_entity(request: HttpRequest, uid: str, payload: CheckBody) -> None:
-    if payload.entity is None:
-        return
-    row = selectors.check_row(principal=request_principal(request), uid=uid)
-    if payload.entity not in {row.entity_name, row.entity_uid}:
-        stays = f"a check stays with its entity, which is {row.entity_name}"
-        raise ValidationFailed(stays, errors=(FieldError("entity", stays),))
 
 
 def _show(request: HttpRequest, uid: str, response: HttpResponse) -> CheckOut:

@@ -10,7 +10,7 @@ from core.authentication import request_principal
 from core.errors import Conflict
 from core.pages import acted
 from core.permissions import Permission, requires
-from ops.health.desk import CHECK_DESK
+from ops.health.definition import DEFINITIONS
 from ops.health.services import (
     create_ping_key,
     pause_check,
@@ -56,4 +56,4 @@ def entity_ping_key(request: HttpRequest, name: str) -> HttpResponse:
 
 def _act(request: HttpRequest, uid: str, service: Callable[..., Any], message: str) -> HttpResponse:
     service(principal=request_principal(request), uid=uid)
-    return acted(request, message.format(name=CHECK_DESK.find(uid).name))
+    return acted(request, message.format(name=DEFINITIONS.stored(uid).name))

@@ -10,13 +10,12 @@ from core.api_auth import permitted
 from core.api_input import refuse_unknown_query
 from core.authentication import request_principal
 from core.clock import now_ms, to_ms
-from core.errors import FieldError, ValidationFailed
 from core.http_preconditions import IfMatch, IfNoneMatch, entity_tag, expected_version, is_not_modified
 from core.idempotency import IDEMPOTENCY_PARAMETER, answer_once
 from core.permissions import Permission
 from entities.schemas import OwnerQuery
 from ops.queues import selectors, services
-from ops.queues.definition import parse_queue
+from ops.queues.definition import DEFINITIONS, parse_queue
 from ops.queues.schemas import (
     CountOut,
     DeadBody,
@@ -106,7 +105,7 @@ def replace_queue(
     request: HttpRequest, uid: str, payload: QueueBody, response: HttpResponse, if_match: IfMatch = None
 ) -> QueueOut:
     """Make a queue say exactly this; fields that are left out go back to their defaults."""
-    _refuse_other_entity(request, uid, payload)
+    DEFINITIONS.refuse_other_entity(uid, payload.entity)
     services.replace_queue(
         principal=request_principal(request),
         uid=uid,
@@ -121,7 +120,7 @@ def update_queue(
     request: HttpRequest, uid: str, payload: QueueBody, response: HttpResponse, if_match: IfMatch = None
 ) -> QueueOut:
     """Set the given fields; the others stay. Another kind starts with none of the old kind's fields."""
-    _refuse_other_entity(request, uid, payload)
+    DEFINITIONS.refuse_other_entity(uid, payload.entity)
     services.update_queue(
         principal=request_principal(request),
         uid=uid,
@@ -251,15 +250,6 @@ def discard_dead(request: HttpRequest, uid: str, payload: DeadBody) -> DeadOut:
             services.discard_all_dead(principal=principal, uid=uid, contains=payload.contains)
         )
     return DeadOut(count=services.discard_dead(principal=principal, uid=uid, keys=payload.keys))
-
-
-def _refuse_other_entity(request: HttpRequest, uid: str, payload: QueueBody) -> None:
-    if payload.entity is None:
-        return
-    row = selectors.queue_row(principal=request_principal(request), uid=uid)
-    if payload.entity not in {row.entity_name, row.entity_uid}:
-        stays = f"a queue stays with its entity, which is {row.entity_name}"
-        raise ValidationFailed(stays, errors=(FieldError("entity", stays),))
 
 
 def _show(request: HttpRequest, uid: str, response: HttpResponse) -> QueueOut:

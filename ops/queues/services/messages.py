@@ -24,12 +24,13 @@ from core.revision import changing, mark_changed
 from core.text import LINE_PATTERN
 from ops.probing.probe import ProbeContext, ProbeFailed
 from ops.probing.stopped import why_stopped
+from ops.queues.definition import DEFINITIONS
 from ops.queues.models import Queue
 from ops.queues.payloads import shown_body, shown_headers
 from ops.queues.prepared import PreparedQueue, prepare_queue
 from ops.queues.services import schedule
 from ops.queues.services.consumers import forget_paused, paused_consumers, remember_paused
-from ops.queues.services.records import audit_queue_action, find_queue, note_queue_action
+from ops.queues.services.records import audit_queue_action, note_queue_action
 from ops.queues.sources.abilities import abilities_of
 from ops.queues.sources.source import Consumer, Message
 
@@ -183,7 +184,7 @@ def _discarding(keys: Sequence[str]) -> "_Action":
 
 def _find(principal: Principal, uid: str) -> Queue:
     principal.require(Permission.QUEUES_MANAGE)
-    return find_queue(uid)
+    return DEFINITIONS.stored(uid)
 
 
 def _refuse_keys(keys: Sequence[str]) -> None:

@@ -3,18 +3,9 @@
 from typing import Any
 
 from core.audit import record_action
-from core.errors import NotFound
 from core.permissions import Principal
 from ops.journal.services import NewEntry, record_entries
 from ops.queues.models import Queue
-
-
-def find_queue(uid: str) -> Queue:
-    """The queue with its entity. Raises ``NotFound``."""
-    queue = None if "\0" in uid else Queue.objects.select_related("entity").filter(uid=uid).first()
-    if queue is None:
-        raise NotFound(f"There is no queue {uid[:80]!r}")
-    return queue
 
 
 def audit_queue_action(
